@@ -1,0 +1,1 @@
+"""The SQL database: schema, engines, sessions and migrations."""

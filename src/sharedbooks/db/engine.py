@@ -1,0 +1,225 @@
+"""Engines per dialect, and the two kinds of session: a read snapshot and a write transaction."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, TypeVar
+
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from sharedbooks.db.failures import Failure, classify
+from sharedbooks.errors import StoreBusy, StoreFull
+
+T = TypeVar("T")
+
+_logger = logging.getLogger(__name__)
+
+_ATTEMPTS = 6
+_FIRST_PAUSE = 0.01
+"""Seconds before the second attempt; doubled, with jitter, for each one after."""
+
+
+class Database:
+    """One SQL database, with a pool of connections for reading and one for writing.
+
+    Reads see one snapshot for as long as their transaction lasts. Writes are read-committed with
+    row locks (SQLite: one writer at a time), so that a writer waits for the book it wants and
+    then sees what the one before it did.
+
+    Args:
+        url: SQLAlchemy URL: ``sqlite:///…``, ``postgresql+psycopg://…`` or ``mariadb+pymysql://…``.
+        pool_size: connections kept for reading, and as many again for writing.
+        busy_timeout: seconds a writer waits for another before the work is given up.
+    """
+
+    def __init__(self, url: str | URL, *, pool_size: int = 5, busy_timeout: float = 30.0) -> None:
+        parsed = make_url(url)
+        self.dialect = parsed.get_backend_name()
+        make = {"sqlite": _sqlite, "postgresql": _postgresql}.get(self.dialect, _mariadb)
+        self._reader, self._writer = make(parsed, pool_size, busy_timeout)
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a snapshot: every statement inside sees the database at one moment.
+
+        Raises:
+            StoreBusy: the database cannot be reached.
+        """
+        try:
+            with self._reader.connect() as connection, connection.begin():
+                yield connection
+        except (DBAPIError, PoolTimeout) as error:
+            _raise_typed(error)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a write transaction: committed on a normal exit, rolled back on an exception.
+
+        Raises:
+            StoreBusy: another writer was in the way for too long, or the database is away.
+            StoreFull: no space left.
+        """
+        try:
+            with self._writer.begin() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeout) as error:
+            _raise_typed(error)
+
+    def run_read(self, work: Callable[[Connection], T]) -> T:
+        """Return ``work(connection)`` done in a snapshot, tried again if the connection was stale.
+
+        Raises:
+            StoreBusy: the database cannot be reached.
+        """
+
+        def attempt() -> T:
+            with self._reader.connect() as connection, connection.begin():
+                return work(connection)
+
+        return _with_attempts(attempt, {Failure.UNAVAILABLE, Failure.TRANSIENT})
+
+    def run_write(self, work: Callable[[Connection], T]) -> T:
+        """Return ``work(connection)`` done and committed in a write transaction.
+
+        ``work`` is called again from the start, a bounded number of times, when another
+        transaction was in the way (serialisation failure, deadlock); it must not have effects
+        outside the connection. A connection lost while committing is not tried again: whether
+        the commit happened is unknown then, and only the caller can find out.
+
+        Raises:
+            StoreBusy: it did not succeed in the attempts allowed, or the database is away.
+            StoreFull: no space left.
+        """
+
+        def attempt() -> T:
+            with self._writer.begin() as connection:
+                return work(connection)
+
+        return _with_attempts(attempt, {Failure.TRANSIENT})
+
+
+def _with_attempts(attempt: Callable[[], T], repeatable: set[Failure]) -> T:
+    pause = _FIRST_PAUSE
+    for number in range(1, _ATTEMPTS + 1):
+        try:
+            return attempt()
+        except DBAPIError as error:
+            failure = classify(error)
+            if failure not in repeatable or number == _ATTEMPTS:
+                _raise_typed(error)
+            _logger.debug("attempt %d met %s; trying again", number, failure.name)
+        except PoolTimeout as error:
+            _raise_typed(error)
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
+        pause *= 2
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _raise_typed(error: DBAPIError | PoolTimeout) -> NoReturn:
+    """Raise the typed error that ``error`` means, or ``error`` itself when it means a defect."""
+    if isinstance(error, PoolTimeout):
+        raise StoreBusy("Every database connection is in use; try again in a moment.") from error
+    failure = classify(error)
+    if failure is Failure.TRANSIENT:
+        raise StoreBusy("The database is busy; try again in a moment.") from error
+    if failure is Failure.UNAVAILABLE:
+        raise StoreBusy(f"The database cannot be reached: {error.orig}") from error
+    if failure is Failure.FULL:
+        raise StoreFull("The database has no space left.") from error
+    raise error
+
+
+def _sqlite(url: URL, pool_size: int, busy_timeout: float) -> tuple[Engine, Engine]:
+    # sqlite3 would open transactions by itself, too late for snapshots and never for DDL;
+    # with isolation_level=None the BEGIN is ours.
+    arguments: dict[str, Any] = {
+        "isolation_level": None,
+        "check_same_thread": False,
+        "timeout": busy_timeout,
+    }
+
+    def make(size: int) -> Engine:
+        return create_engine(
+            url,
+            connect_args=arguments,
+            poolclass=QueuePool,
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=busy_timeout,
+        )
+
+    # One writer connection a process: threads then queue here, in order, instead of polling
+    # for the lock of the file.
+    reader, writer = make(pool_size), make(1)
+    for engine, begin in ((reader, "BEGIN"), (writer, "BEGIN IMMEDIATE")):
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_with(begin))
+    return reader, writer
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "temp_store = MEMORY",
+        "cache_size = -16000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_with(statement: str) -> Callable[[Connection], None]:
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    return begin
+
+
+def _postgresql(url: URL, pool_size: int, busy_timeout: float) -> tuple[Engine, Engine]:
+    def make(isolation_level: str, options: str) -> Engine:
+        return create_engine(
+            url,
+            isolation_level=isolation_level,
+            connect_args={"options": options, "application_name": "sharedbooks"},
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=busy_timeout,
+        )
+
+    return (
+        make("REPEATABLE READ", "-c default_transaction_read_only=on"),
+        make("READ COMMITTED", f"-c lock_timeout={int(busy_timeout * 1000)}"),
+    )
+
+
+def _mariadb(url: URL, pool_size: int, busy_timeout: float) -> tuple[Engine, Engine]:
+    # Comparing with the collation of the connection would make names case-blind again.
+    address = url.update_query_dict({"charset": "utf8mb4"})
+
+    def make(isolation_level: str, setup: str) -> Engine:
+        return create_engine(
+            address,
+            isolation_level=isolation_level,
+            connect_args={"init_command": setup},
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=busy_timeout,
+        )
+
+    # MariaDB rounds up to seconds; READ COMMITTED takes no gap locks, so writers to different
+    # names of a book's index do not meet.
+    wait = max(1, round(busy_timeout))
+    return (
+        make("REPEATABLE READ", "SET SESSION TRANSACTION READ ONLY"),
+        make("READ COMMITTED", f"SET SESSION innodb_lock_wait_timeout = {wait}"),
+    )

@@ -1,0 +1,69 @@
+"""What a database error means: try again, wait, or no space left."""
+
+import sqlite3
+from enum import Enum
+
+from sqlalchemy.exc import DBAPIError
+
+_SQLITE_TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_POSTGRESQL_TRANSIENT = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock timeout
+_POSTGRESQL_FULL = {"53100"}
+_MARIADB_TRANSIENT = {1205, 1213, 1020}  # lock timeout, deadlock (also Galera), record changed
+_MARIADB_FULL = {3, 1021, 1114}
+_MARIADB_UNAVAILABLE = {1040, 1047, 1053, *range(2000, 2100)}  # 1047: a Galera node cut off
+
+
+class Failure(Enum):
+    """Kinds of database failure that callers treat differently."""
+
+    TRANSIENT = "another transaction was in the way; the same work may succeed now"
+    UNAVAILABLE = "the database cannot be reached"
+    FULL = "no space left"
+    OTHER = "a defect of ours, or of the database"
+
+
+def classify(error: DBAPIError) -> Failure:
+    """Return what ``error`` means on the database it came from."""
+    if error.connection_invalidated:
+        return Failure.UNAVAILABLE
+    original = error.orig
+    if isinstance(original, sqlite3.Error):
+        return _classify_sqlite(original)
+    state = getattr(original, "sqlstate", None)
+    if isinstance(state, str):
+        return _classify_postgresql(state)
+    number = original.args[0] if original is not None and original.args else None
+    if isinstance(number, int):
+        return _classify_mariadb(number)
+    # psycopg raises a connection failure without a state.
+    return Failure.UNAVAILABLE if type(original).__name__ == "OperationalError" else Failure.OTHER
+
+
+def _classify_sqlite(error: sqlite3.Error) -> Failure:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _SQLITE_TRANSIENT:
+        return Failure.TRANSIENT
+    if code == sqlite3.SQLITE_FULL:
+        return Failure.FULL
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}:
+        return Failure.UNAVAILABLE
+    return Failure.OTHER
+
+
+def _classify_postgresql(state: str) -> Failure:
+    if state in _POSTGRESQL_TRANSIENT:
+        return Failure.TRANSIENT
+    if state in _POSTGRESQL_FULL:
+        return Failure.FULL
+    # 08: connection lost, 53: too many connections or out of memory, 57P: shutting down
+    if state[:2] in {"08", "53"} or state[:3] == "57P":
+        return Failure.UNAVAILABLE
+    return Failure.OTHER
+
+
+def _classify_mariadb(number: int) -> Failure:
+    if number in _MARIADB_TRANSIENT:
+        return Failure.TRANSIENT
+    if number in _MARIADB_FULL:
+        return Failure.FULL
+    return Failure.UNAVAILABLE if number in _MARIADB_UNAVAILABLE else Failure.OTHER

@@ -1,0 +1,227 @@
+"""The tables. Every constraint has a name; every ``*_at`` is microseconds since 1970, UTC."""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from sharedbooks.db.types import exact_text, identity, octets
+
+ORGANISATION_ID = 1
+"""The principal that owns the organisation's books; inserted by the first migration."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_MARIADB: dict[str, Any] = {
+    f"{prefix}_{option}": value
+    for prefix in ("mysql", "mariadb")
+    for option, value in (("engine", "InnoDB"), ("default_charset", "utf8mb4"))
+}
+
+principals = Table(
+    "principals",
+    metadata,
+    Column("id", identity(), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("name", exact_text(255), nullable=False),
+    Column("display_name", String(255), nullable=False),
+    Column("email", String(255), nullable=False, server_default=""),
+    Column("enabled", Boolean, nullable=False),
+    # Where the principal comes from: "local", or the name of a directory with its stable id there.
+    Column("source", exact_text(64), nullable=False),
+    Column("source_id", exact_text(255)),
+    Column("properties", JSON, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("first_login_at", BigInteger),
+    CheckConstraint("kind IN ('organisation', 'user', 'group')", name="kind"),
+    UniqueConstraint("kind", "name"),
+    UniqueConstraint("source", "source_id"),
+    **_MARIADB,
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("group_id", ForeignKey("principals.id", ondelete="CASCADE"), nullable=False),
+    Column("member_id", ForeignKey("principals.id", ondelete="CASCADE"), nullable=False),
+    PrimaryKeyConstraint("group_id", "member_id"),
+    Index(None, "member_id"),
+    **_MARIADB,
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("id", identity(), primary_key=True),
+    Column("principal_id", ForeignKey("principals.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("label", String(255), nullable=False),
+    Column("secret_hash", exact_text(255), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger),
+    Column("last_used_client", String(255)),
+    CheckConstraint("kind IN ('password', 'device')", name="kind"),
+    Index(None, "principal_id"),
+    **_MARIADB,
+)
+
+login_failures = Table(
+    "login_failures",
+    metadata,
+    # An address or an account, with the word for which before it.
+    Column("subject", exact_text(300), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("window_started_at", BigInteger, nullable=False),
+    **_MARIADB,
+)
+
+address_books = Table(
+    "address_books",
+    metadata,
+    Column("id", identity(), primary_key=True),
+    Column("owner_id", ForeignKey("principals.id"), nullable=False),
+    Column("name", exact_text(255), nullable=False),
+    Column("display_name", String(255), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("properties", JSON, nullable=False),
+    # Random and part of every sync token, so that a token of another book, or of a book as it was
+    # before a restore, is never taken for one of this book.
+    Column("sync_key", exact_text(32), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("deleted_at", BigInteger),
+    # 0 while the book lives, its id after deletion: frees the name without losing the row.
+    Column("deletion", BigInteger, nullable=False),
+    UniqueConstraint("owner_id", "name", "deletion"),
+    **_MARIADB,
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("book_id", ForeignKey("address_books.id", ondelete="CASCADE"), nullable=False),
+    Column("principal_id", ForeignKey("principals.id", ondelete="CASCADE"), nullable=False),
+    Column("privilege", SmallInteger, nullable=False),
+    Column("granted_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("book_id", "principal_id"),
+    CheckConstraint("privilege BETWEEN 1 AND 5", name="privilege"),
+    Index(None, "principal_id"),
+    **_MARIADB,
+)
+
+mounts = Table(
+    "mounts",
+    metadata,
+    Column("principal_id", ForeignKey("principals.id", ondelete="CASCADE"), nullable=False),
+    Column("book_id", ForeignKey("address_books.id", ondelete="CASCADE"), nullable=False),
+    Column("name", exact_text(255), nullable=False),
+    # The member's own view of the book; null: as the book says.
+    Column("display_name", String(255)),
+    Column("description", Text),
+    Column("hidden", Boolean, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("properties", JSON, nullable=False),
+    PrimaryKeyConstraint("principal_id", "book_id"),
+    UniqueConstraint("principal_id", "name"),
+    Index(None, "book_id"),
+    **_MARIADB,
+)
+
+cards = Table(
+    "cards",
+    metadata,
+    Column("id", identity(), primary_key=True),
+    Column("book_id", ForeignKey("address_books.id", ondelete="CASCADE"), nullable=False),
+    Column("resource_name", exact_text(255), nullable=False),
+    Column("card_uid", exact_text(255), nullable=False),
+    Column("content_hash", exact_text(32), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("version", String(8), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("display_name", String(255), nullable=False),
+    Column("creator_id", ForeignKey("principals.id", ondelete="SET NULL")),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    # Last, so that SQLite reads the columns above without walking through the photos.
+    Column("content", octets(), nullable=False),
+    UniqueConstraint("book_id", "resource_name"),
+    UniqueConstraint("book_id", "card_uid"),
+    # Listing and sync read this index alone.
+    Index("ix_cards_changes", "book_id", "revision", "resource_name", "content_hash"),
+    Index(None, "creator_id"),
+    **_MARIADB,
+)
+
+card_properties = Table(
+    "card_properties",
+    metadata,
+    Column("id", identity(), primary_key=True),
+    Column("card_id", ForeignKey("cards.id", ondelete="CASCADE"), nullable=False),
+    Column("book_id", ForeignKey("address_books.id", ondelete="CASCADE"), nullable=False),
+    Column("name", exact_text(64), nullable=False),
+    Column("value", exact_text(255), nullable=False),
+    Index(None, "card_id"),
+    Index(None, "book_id", "name", "value"),
+    **_MARIADB,
+)
+
+removed_names = Table(
+    "removed_names",
+    metadata,
+    Column("book_id", ForeignKey("address_books.id", ondelete="CASCADE"), nullable=False),
+    Column("resource_name", exact_text(255), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    PrimaryKeyConstraint("book_id", "resource_name"),
+    Index(None, "book_id", "revision"),
+    **_MARIADB,
+)
+
+card_versions = Table(
+    "card_versions",
+    metadata,
+    Column("id", identity(), primary_key=True),
+    Column("book_id", ForeignKey("address_books.id", ondelete="CASCADE"), nullable=False),
+    # The revision of the book that this change made.
+    Column("revision", BigInteger, nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("resource_name", exact_text(255), nullable=False),
+    Column("card_uid", exact_text(255), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor_id", ForeignKey("principals.id", ondelete="SET NULL")),
+    # Kept as text too: history outlives the people in it.
+    Column("actor_name", String(255), nullable=False),
+    Column("device", String(255), nullable=False),
+    Column("client", String(255), nullable=False),
+    # The card as it was before this change; null when it was not there.
+    Column("content_before", octets()),
+    CheckConstraint("action IN ('create', 'edit', 'delete')", name="action"),
+    UniqueConstraint("book_id", "revision"),
+    Index(None, "book_id", "card_uid"),
+    Index(None, "actor_id"),
+    **_MARIADB,
+)

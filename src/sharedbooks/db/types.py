@@ -1,0 +1,34 @@
+"""Column types that mean the same on SQLite, PostgreSQL and MariaDB."""
+
+import time
+
+from sqlalchemy import BigInteger, Integer, LargeBinary, String
+from sqlalchemy.dialects.mysql import LONGBLOB, VARCHAR
+from sqlalchemy.types import TypeEngine
+
+_MARIADB = ("mysql", "mariadb")
+
+
+def identity() -> TypeEngine[int]:
+    """Surrogate key; SQLite counts up by itself only in a plain INTEGER."""
+    return BigInteger().with_variant(Integer(), "sqlite")
+
+
+def exact_text(length: int) -> TypeEngine[str]:
+    """Text compared code point by code point, trailing spaces included.
+
+    MariaDB's usual collations take ``a``, ``A``, ``ä`` and ``a `` for one name.
+    """
+    return String(length).with_variant(
+        VARCHAR(length, charset="utf8mb4", collation="utf8mb4_nopad_bin"), *_MARIADB
+    )
+
+
+def octets() -> TypeEngine[bytes]:
+    """Bytes of any size; MariaDB's plain BLOB would end at 64 kB."""
+    return LargeBinary().with_variant(LONGBLOB(), *_MARIADB)
+
+
+def now() -> int:
+    """The present moment as columns named ``*_at`` hold it: microseconds since 1970, UTC."""
+    return time.time_ns() // 1000

@@ -1,0 +1,116 @@
+"""Which schema a database holds, and bringing it up to the one this program knows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from sharedbooks.db.engine import Database
+from sharedbooks.errors import SchemaMismatch, StoreBusy
+
+_LOCK_NUMBER = 0x5B00C5  # arbitrary, the same in every version
+_LOCK_NAME = "sharedbooks-schema"
+_LOCK_SECONDS = 60
+
+
+class SchemaState(Enum):
+    """How the schema of a database stands to the one this program knows."""
+
+    EMPTY = "no tables yet"
+    OLD = "older than this program"
+    CURRENT = "current"
+    NEW = "newer than this program"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaStatus:
+    """The revision a database holds (None: no tables) and the one this program knows."""
+
+    found: str | None
+    known: str
+    state: SchemaState
+
+
+def schema_status(database: Database) -> SchemaStatus:
+    """Return which schema ``database`` holds.
+
+    Raises:
+        StoreBusy: the database cannot be reached.
+    """
+    script = ScriptDirectory.from_config(_config())
+    known = script.get_current_head() or ""
+    with database.read() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found is None:
+        return SchemaStatus(None, known, SchemaState.EMPTY)
+    if found == known:
+        return SchemaStatus(found, known, SchemaState.CURRENT)
+    older = found in {revision.revision for revision in script.walk_revisions()}
+    return SchemaStatus(found, known, SchemaState.OLD if older else SchemaState.NEW)
+
+
+def require_current_schema(database: Database) -> None:
+    """Return if this program can serve ``database``.
+
+    Raises:
+        SchemaMismatch: the schema is missing, older or newer; says which command mends it.
+        StoreBusy: the database cannot be reached.
+    """
+    status = schema_status(database)
+    if status.state is SchemaState.CURRENT:
+        return
+    if status.state is SchemaState.NEW:
+        raise SchemaMismatch(
+            f"The database has schema {status.found}, newer than this program knows"
+            f" ({status.known}): install the newer sharedbooks that made it."
+        )
+    found = "no tables yet" if status.found is None else f"the older schema {status.found}"
+    raise SchemaMismatch(f"The database has {found}: run 'sharedbooks db upgrade'.")
+
+
+def upgrade_schema(database: Database) -> SchemaStatus:
+    """Bring ``database`` to the schema this program knows, under a lock; return what was found.
+
+    Raises:
+        SchemaMismatch: the database is newer than this program.
+        StoreBusy: the database cannot be reached, or another upgrade holds the lock.
+    """
+    before = schema_status(database)
+    if before.state is SchemaState.NEW:
+        require_current_schema(database)
+    with database.write() as connection, _lock(connection):
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return before
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "sharedbooks.db:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+@contextmanager
+def _lock(connection: Connection) -> Iterator[None]:
+    """Hold the one lock for schema changes; on SQLite the write transaction is that lock."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK_NUMBER})
+        yield
+    elif connection.dialect.name in {"mysql", "mariadb"}:
+        taken = {"name": _LOCK_NAME, "seconds": _LOCK_SECONDS}
+        if not connection.execute(text("SELECT GET_LOCK(:name, :seconds)"), taken).scalar():
+            raise StoreBusy("Another upgrade of this database is running; try again later.")
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": _LOCK_NAME})
+    else:
+        yield

@@ -1,0 +1,1 @@
+"""What sharedbooks is about: principals, books, grants, mounts, cards, changes and history."""

@@ -1,0 +1,96 @@
+"""The rows of a card: the card itself, its search index and the history of its making."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert
+
+from sharedbooks.db.schema import card_properties, cards, removed_names
+from sharedbooks.db.types import now
+from sharedbooks.domain.history import Action, Actor, Change, record
+from sharedbooks.vcard.card import CardFacts
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCard:
+    """A checked card ready to be stored: its octets, their hash, and what they say."""
+
+    octets: bytes
+    content_hash: str
+    facts: CardFacts
+
+    @property
+    def card_uid(self) -> str:
+        """The UID; to be asked only of cards that have one."""
+        assert self.facts.card_uid is not None  # noqa: S101 - storing adds one where it is missing
+        return self.facts.card_uid
+
+
+_INSERT_ONE = insert(cards).returning(cards.c.id)
+_INSERT_MANY = insert(cards).returning(cards.c.id, sort_by_parameter_order=True)
+_INSERT_PROPERTIES = insert(card_properties)
+_DELETE_PROPERTIES = delete(card_properties).where(card_properties.c.card_id == bindparam("card"))
+_REVIVE = delete(removed_names).where(
+    removed_names.c.book_id == bindparam("book"), removed_names.c.resource_name == bindparam("name")
+)
+
+
+def insert_cards(
+    connection: Connection,
+    book_id: int,
+    actor: Actor,
+    first_revision: int,
+    new: Sequence[tuple[str, PreparedCard]],
+) -> None:
+    """Insert cards that are not there yet, each with a revision of its own from the first on."""
+    moment = now()
+    rows = [
+        {
+            "book_id": book_id,
+            "resource_name": resource_name,
+            "card_uid": card.card_uid,
+            "content_hash": card.content_hash,
+            "revision": first_revision + number,
+            "size": len(card.octets),
+            "version": card.facts.version,
+            "kind": card.facts.kind[:32],
+            "display_name": card.facts.display_name[:255],
+            "creator_id": actor.principal_id,
+            "created_at": moment,
+            "changed_at": moment,
+            "content": card.octets,
+        }
+        for number, (resource_name, card) in enumerate(new)
+    ]
+    if len(rows) == 1:
+        ids = connection.execute(_INSERT_ONE, rows[0]).scalars().all()
+    else:
+        ids = connection.execute(_INSERT_MANY, rows).scalars().all()
+    _insert_properties(connection, book_id, [(i, c) for i, (_, c) in zip(ids, new, strict=True)])
+    connection.execute(_REVIVE, [{"book": book_id, "name": name} for name, _ in new])
+    changes = [
+        Change(first_revision + number, Action.CREATE, name, card.card_uid, None)
+        for number, (name, card) in enumerate(new)
+    ]
+    record(connection, book_id, actor, changes)
+
+
+def replace_properties(
+    connection: Connection, book_id: int, card_id: int, card: PreparedCard
+) -> None:
+    """Make the search index of a card say what ``card`` says."""
+    connection.execute(_DELETE_PROPERTIES, {"card": card_id})
+    _insert_properties(connection, book_id, [(card_id, card)])
+
+
+def _insert_properties(
+    connection: Connection, book_id: int, stored: Sequence[tuple[int, PreparedCard]]
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"card_id": card_id, "book_id": book_id, "name": entry.name, "value": entry.value}
+        for card_id, card in stored
+        for entry in card.facts.properties
+    ]
+    if rows:
+        connection.execute(_INSERT_PROPERTIES, rows)

@@ -1,0 +1,349 @@
+"""Cards of a book: reading them, and storing and deleting single ones."""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, select, update
+
+from sharedbooks.db.schema import card_properties, cards, removed_names
+from sharedbooks.db.types import now
+from sharedbooks.domain.card_rows import PreparedCard, insert_cards, replace_properties
+from sharedbooks.domain.changes import raise_revision
+from sharedbooks.domain.conditions import UNCONDITIONAL, Conditions, make_etag
+from sharedbooks.domain.history import Action, Actor, Change, record
+from sharedbooks.domain.homes import BookAccess
+from sharedbooks.domain.privileges import Privilege
+from sharedbooks.errors import (
+    AccessDenied,
+    CardTooLarge,
+    InvalidCard,
+    NotFound,
+    UidConflict,
+    UnsupportedCard,
+)
+from sharedbooks.vcard.card import inspect_card, with_uid
+
+_KEPT_VERSIONS = {"3.0", "4.0"}
+_MAX_UID_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A stored card; ``content`` is exactly what the client sent.
+
+    ``revision`` is the book's when the card last changed; ``created_at`` and ``changed_at`` are
+    microseconds since 1970, UTC; ``size`` is in octets.
+    """
+
+    id: int
+    resource_name: str
+    card_uid: str
+    content_hash: str
+    revision: int
+    size: int
+    version: str
+    kind: str
+    creator_id: int | None
+    created_at: int
+    changed_at: int
+    content: bytes
+
+    @property
+    def etag(self) -> str:
+        """Strong entity tag, quotes included."""
+        return make_etag(self.content_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What storing a card did.
+
+    Attributes:
+        etag: strong tag of what is stored now.
+        created: True if there was no card of that name.
+        changed: False if the very same octets were there already.
+        verbatim: False if the octets stored are not those sent (a UID was added).
+    """
+
+    etag: str
+    created: bool
+    changed: bool
+    verbatim: bool
+
+
+_CARD_COLUMNS: tuple[Any, ...] = (
+    cards.c.id,
+    cards.c.resource_name,
+    cards.c.card_uid,
+    cards.c.content_hash,
+    cards.c.revision,
+    cards.c.size,
+    cards.c.version,
+    cards.c.kind,
+    cards.c.creator_id,
+    cards.c.created_at,
+    cards.c.changed_at,
+    cards.c.content,
+)
+_BY_NAME = select(*_CARD_COLUMNS).where(
+    cards.c.book_id == bindparam("book_id"), cards.c.resource_name == bindparam("resource_name")
+)
+_BY_NAMES = select(*_CARD_COLUMNS).where(
+    cards.c.book_id == bindparam("book_id"),
+    cards.c.resource_name.in_(bindparam("names", expanding=True)),
+)
+_ALL = (
+    select(*_CARD_COLUMNS)
+    .where(cards.c.book_id == bindparam("book_id"))
+    .order_by(cards.c.resource_name)
+)
+_NAME_OF_UID = select(cards.c.resource_name).where(
+    cards.c.book_id == bindparam("book_id"), cards.c.card_uid == bindparam("card_uid")
+)
+_UPDATE = (
+    update(cards)
+    .where(cards.c.id == bindparam("card_id"))
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in (
+                "content_hash", "revision", "size", "version", "kind", "display_name",
+                "changed_at", "content",
+            )
+        }
+    )
+)  # fmt: skip
+_DELETE_PROPERTIES = delete(card_properties).where(card_properties.c.card_id == bindparam("card"))
+_DELETE = delete(cards).where(cards.c.id == bindparam("card"))
+_MARK_REMOVED = removed_names.insert()
+
+_NAMES_A_STATEMENT = 500
+"""SQLite and the network both prefer several statements to one with thousands of names."""
+
+
+def prepare_card(octets: bytes, *, max_size: int) -> PreparedCard:
+    """Check what a client sent and return it ready to be stored; needs no database.
+
+    Raises:
+        CardTooLarge: more than ``max_size`` octets.
+        InvalidCard: not one well-formed vCard, or a UID too long to keep.
+        UnsupportedCard: a vCard of a version other than 3.0 and 4.0.
+    """
+    if len(octets) > max_size:
+        raise CardTooLarge(
+            f"The card has {len(octets)} octets; this server keeps at most {max_size}."
+        )
+    facts = inspect_card(octets)
+    if facts.version not in _KEPT_VERSIONS:
+        raise UnsupportedCard(
+            f"A vCard of version {facts.version} is not kept here; send version 3.0 or 4.0."
+        )
+    if facts.card_uid is not None and len(facts.card_uid) > _MAX_UID_LENGTH:
+        raise InvalidCard(f"The UID has more than {_MAX_UID_LENGTH} characters.")
+    return PreparedCard(octets, hash_content(octets), facts)
+
+
+def hash_content(octets: bytes) -> str:
+    """Return the hash that stands for these octets in tags and comparisons: 32 hex digits."""
+    return blake2b(octets, digest_size=16).hexdigest()
+
+
+def find_card(connection: Connection, book_id: int, resource_name: str) -> Card | None:
+    """Return the card of that name, or None."""
+    where = {"book_id": book_id, "resource_name": resource_name}
+    row = connection.execute(_BY_NAME, where).first()
+    return None if row is None else Card(*row)
+
+
+def get_card(connection: Connection, book_id: int, resource_name: str) -> Card:
+    """Return the card of that name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    card = find_card(connection, book_id, resource_name)
+    if card is None:
+        raise NotFound(f"There is no card {resource_name!r} in this address book.")
+    return card
+
+
+def get_cards(connection: Connection, book_id: int, names: Sequence[str]) -> Iterator[Card]:
+    """Yield the cards that exist among ``names``, in no particular order."""
+    for start in range(0, len(names), _NAMES_A_STATEMENT):
+        some = list(names[start : start + _NAMES_A_STATEMENT])
+        for row in connection.execute(_BY_NAMES, {"book_id": book_id, "names": some}):
+            yield Card(*row)
+
+
+def iterate_cards(connection: Connection, book_id: int) -> Iterator[Card]:
+    """Yield every card of the book by name, in bounded memory."""
+    result = connection.execution_options(yield_per=200).execute(_ALL, {"book_id": book_id})
+    for row in result:
+        yield Card(*row)
+
+
+def find_name_of_uid(connection: Connection, book_id: int, card_uid: str) -> str | None:
+    """Return the resource name of the card with that UID, or None."""
+    where = {"book_id": book_id, "card_uid": card_uid}
+    return connection.execute(_NAME_OF_UID, where).scalar()
+
+
+def put_card(
+    connection: Connection,
+    access: BookAccess,
+    resource_name: str,
+    card: PreparedCard,
+    actor: Actor,
+    conditions: Conditions = UNCONDITIONAL,
+) -> Stored:
+    """Store ``card`` under ``resource_name`` in a book that this transaction opened for writing.
+
+    The same octets again change nothing: no revision, no history.
+
+    Raises:
+        AccessDenied: the member may not create, or not change this card.
+        PreparedConditionFailed: see ``Conditions``.
+        UidConflict: the UID belongs to another card, or is not the one this card has.
+    """
+    existing = find_card(connection, access.book_id, resource_name)
+    _require_privilege(access, existing)
+    conditions.require(None if existing is None else existing.etag)
+    stored, verbatim = card, True
+    if card.facts.card_uid is None:
+        stored = _with_uid(card, str(uuid.uuid4()) if existing is None else existing.card_uid)
+        verbatim = False
+    if existing is not None and existing.content_hash == stored.content_hash:
+        return Stored(existing.etag, created=False, changed=False, verbatim=verbatim)
+    _require_own_uid(connection, access.book_id, resource_name, stored, existing)
+    revision = raise_revision(connection, access.book_id)
+    if existing is None:
+        insert_cards(connection, access.book_id, actor, revision, [(resource_name, stored)])
+    else:
+        _replace(connection, access.book_id, existing, stored, actor, revision)
+    etag = make_etag(stored.content_hash)
+    return Stored(etag, created=existing is None, changed=True, verbatim=verbatim)
+
+
+def delete_card(
+    connection: Connection,
+    access: BookAccess,
+    resource_name: str,
+    actor: Actor,
+    conditions: Conditions = UNCONDITIONAL,
+) -> None:
+    """Delete a card from a book that this transaction opened for writing; history keeps it.
+
+    Raises:
+        NotFound: there is no such card.
+        AccessDenied: the member may not delete this card.
+        PreconditionFailed: see ``Conditions``.
+    """
+    card = get_card(connection, access.book_id, resource_name)
+    _require_privilege(access, card, missing="unbind")
+    conditions.require(card.etag)
+    revision = raise_revision(connection, access.book_id)
+    connection.execute(_DELETE_PROPERTIES, {"card": card.id})
+    connection.execute(_DELETE, {"card": card.id})
+    removed = {"book_id": access.book_id, "resource_name": resource_name, "revision": revision}
+    connection.execute(_MARK_REMOVED, removed)
+    change = Change(revision, Action.DELETE, resource_name, card.card_uid, card.content)
+    record(connection, access.book_id, actor, [change])
+
+
+def move_card(
+    connection: Connection,
+    source: BookAccess,
+    resource_name: str,
+    target: BookAccess,
+    target_name: str,
+    actor: Actor,
+) -> Stored:
+    """Move a card to another name or book, replacing what is there; both books are open.
+
+    Raises:
+        NotFound: there is no such card.
+        AccessDenied: the member may not delete here or not store there.
+        UidConflict: the target book has another card of this UID.
+    """
+    card = get_card(connection, source.book_id, resource_name)
+    delete_card(connection, source, resource_name, actor)
+    prepared = prepare_card(card.content, max_size=card.size)
+    return put_card(connection, target, target_name, prepared, actor)
+
+
+def may_edit(access: BookAccess, creator_id: int | None) -> bool:
+    """True if the member may change and delete a card that ``creator_id`` has added."""
+    if access.privilege is Privilege.EDIT_OWN:
+        return creator_id == access.user_id
+    return access.privilege >= Privilege.WRITE
+
+
+def _require_privilege(
+    access: BookAccess, existing: Card | None, missing: str = "write-content"
+) -> None:
+    if existing is None:
+        if access.privilege < Privilege.CREATE:
+            raise AccessDenied("You may not add cards to this address book.", privileges=["bind"])
+    elif not may_edit(access, existing.creator_id):
+        raise AccessDenied("You may not change this card.", privileges=[missing])
+
+
+def _require_own_uid(
+    connection: Connection,
+    book_id: int,
+    resource_name: str,
+    card: PreparedCard,
+    existing: Card | None,
+) -> None:
+    if existing is not None:
+        if card.card_uid != existing.card_uid:
+            raise UidConflict("The UID of a card cannot change.", resource_name=resource_name)
+        return
+    holder = find_name_of_uid(connection, book_id, card.card_uid)
+    if holder is not None:
+        raise UidConflict(
+            f"The card {holder!r} of this address book has this UID.", resource_name=holder
+        )
+
+
+def _replace(
+    connection: Connection,
+    book_id: int,
+    existing: Card,
+    card: PreparedCard,
+    actor: Actor,
+    revision: int,
+) -> None:
+    values: dict[str, Any] = {
+        "card_id": existing.id,
+        "new_content_hash": card.content_hash,
+        "new_revision": revision,
+        "new_size": len(card.octets),
+        "new_version": card.facts.version,
+        "new_kind": card.facts.kind,
+        "new_display_name": card.facts.display_name[:255],
+        "new_changed_at": now(),
+        "new_content": card.octets,
+    }
+    connection.execute(_UPDATE, values)
+    replace_properties(connection, book_id, existing.id, card)
+    change = Change(
+        revision, Action.EDIT, existing.resource_name, existing.card_uid, existing.content
+    )
+    record(connection, book_id, actor, [change])
+
+
+def _with_uid(card: PreparedCard, card_uid: str) -> PreparedCard:
+    octets = with_uid(card.octets, card_uid)
+    return PreparedCard(octets, hash_content(octets), inspect_card(octets))
+
+
+def safe_resource_name(card_uid: str, taken: Iterable[str] = ()) -> str:
+    """Return a file name for a card with that UID, made of letters every client can handle."""
+    plain = card_uid.removeprefix("urn:uuid:")
+    simple = plain.isascii() and len(plain) <= 200 and plain.replace("-", "").isalnum()
+    name = f"{plain}.vcf" if simple else f"{uuid.uuid5(uuid.NAMESPACE_URL, card_uid)}.vcf"
+    return f"{uuid.uuid4()}.vcf" if name in set(taken) else name

@@ -1,0 +1,120 @@
+"""Revisions of a book, sync tokens, and what changed since one (RFC 6578).
+
+The token is opaque everywhere else. It names the book by its random sync key, the view (a member
+who sees part of a book has tokens of their own) and the revision.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from sharedbooks.db.schema import address_books, cards, removed_names
+from sharedbooks.db.types import now
+from sharedbooks.errors import InvalidSyncToken
+
+_PREFIX = "urn:sharedbooks:sync:"
+_WHOLE_BOOK = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened to a book between a token and now.
+
+    Attributes:
+        token: sync token that stands for the end of this answer.
+        changed: (resource name, content hash) of each card new or changed since.
+        removed: names that were there and are no longer.
+        truncated: True if a limit cut the answer; ask again from ``token`` for the rest.
+    """
+
+    token: str
+    changed: list[tuple[str, str]]
+    removed: list[str]
+    truncated: bool
+
+
+_CHANGED = (
+    select(cards.c.revision, cards.c.resource_name, cards.c.content_hash)
+    .where(cards.c.book_id == bindparam("book_id"), cards.c.revision > bindparam("since"))
+    .order_by(cards.c.revision)
+)
+_REMOVED = (
+    select(removed_names.c.revision, removed_names.c.resource_name)
+    .where(
+        removed_names.c.book_id == bindparam("book_id"),
+        removed_names.c.revision > bindparam("since"),
+    )
+    .order_by(removed_names.c.revision)
+)
+_RAISE = (
+    update(address_books)
+    .where(address_books.c.id == bindparam("book"))
+    .values(revision=address_books.c.revision + bindparam("steps"), changed_at=bindparam("moment"))
+)
+_REVISION = select(address_books.c.revision).where(address_books.c.id == bindparam("book"))
+
+
+def sync_token(sync_key: str, revision: int) -> str:
+    """Return the token for a book as it is at ``revision``."""
+    return f"{_PREFIX}{sync_key}:{_WHOLE_BOOK}:{revision}"
+
+
+def changes_since(
+    connection: Connection,
+    book_id: int,
+    sync_key: str,
+    revision: int,
+    token: str,
+    limit: int | None = None,
+) -> Changes:
+    """Return the changes of a book since ``token``, oldest first; all of its cards if it is empty.
+
+    ``revision`` is the book's, read in the same snapshot as ``connection`` reads now.
+
+    Raises:
+        InvalidSyncToken: malformed, of another book or view, or of a moment still to come.
+    """
+    since = _parse(token, sync_key, revision) if token else 0
+    if since == revision:
+        return Changes(sync_token(sync_key, revision), [], [], truncated=False)
+    where = {"book_id": book_id, "since": since}
+    # One more than asked tells whether there are more.
+    beyond = None if limit is None else limit + 1
+    changed = connection.execute(_CHANGED.limit(beyond), where).all()
+    removed = connection.execute(_REMOVED.limit(beyond), where).all() if token else []
+    if limit is None or len(changed) + len(removed) <= limit:
+        return Changes(
+            sync_token(sync_key, revision),
+            [(name, content_hash) for _, name, content_hash in changed],
+            [name for _, name in removed],
+            truncated=False,
+        )
+    # Every change has a revision of its own, so a page ends exactly between two changes.
+    last = sorted([row[0] for row in changed] + [row[0] for row in removed])[limit - 1]
+    return Changes(
+        sync_token(sync_key, last),
+        [(name, content_hash) for at, name, content_hash in changed if at <= last],
+        [name for at, name in removed if at <= last],
+        truncated=True,
+    )
+
+
+def raise_revision(connection: Connection, book_id: int, steps: int = 1) -> int:
+    """Add ``steps`` to the revision of a book that this transaction has locked; return the new one.
+
+    Each change of a card takes one step.
+    """
+    connection.execute(_RAISE, {"book": book_id, "steps": steps, "moment": now()})
+    return int(connection.execute(_REVISION, {"book": book_id}).scalar_one())
+
+
+def _parse(token: str, sync_key: str, revision: int) -> int:
+    parts = token.removeprefix(_PREFIX).split(":")
+    if not token.startswith(_PREFIX) or len(parts) != 3 or not parts[2].isascii():
+        raise InvalidSyncToken("This is no sync token of this server.")
+    key, view, number = parts
+    if key != sync_key or view != _WHOLE_BOOK:
+        raise InvalidSyncToken("This sync token belongs to another address book.")
+    if not number.isdigit() or int(number) > revision:
+        raise InvalidSyncToken("This sync token is of a state that this address book never had.")
+    return int(number)

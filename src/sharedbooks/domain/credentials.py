@@ -1,0 +1,203 @@
+"""Passwords of local users, and app passwords, one for each device."""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from passlib.context import CryptContext
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from sharedbooks.db.schema import credentials, principals
+from sharedbooks.db.types import now
+from sharedbooks.domain.principals import (
+    Principal,
+    PrincipalKind,
+    principal_columns,
+    principal_from_row,
+)
+from sharedbooks.errors import Conflict, NotFound
+
+_PASSWORD = "password"  # noqa: S105 - a kind, not a secret
+_DEVICE = "device"
+
+# 20 letters of 32: 100 bits. Without l, o, 0 and 1, which look alike on a phone's screen.
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+_GROUPS, _GROUP_LENGTH = 5, 4
+
+_USED_NOTE_INTERVAL = 10 * 60 * 1_000_000
+"""Microseconds: how exact the note of a credential's last use is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One way to log in; moments are microseconds since 1970, UTC."""
+
+    id: int
+    kind: str
+    label: str
+    secret_hash: str
+    created_at: int
+    last_used_at: int | None
+    last_used_client: str | None
+
+    @property
+    def is_device(self) -> bool:
+        """True for an app password, False for the user's own password."""
+        return self.kind == _DEVICE
+
+    def wants_note(self, moment: int) -> bool:
+        """True if the note of the last use is too old to keep."""
+        return self.last_used_at is None or moment - self.last_used_at > _USED_NOTE_INTERVAL
+
+
+_COLUMNS = (
+    credentials.c.id,
+    credentials.c.kind,
+    credentials.c.label,
+    credentials.c.secret_hash,
+    credentials.c.created_at,
+    credentials.c.last_used_at,
+    credentials.c.last_used_client,
+)
+_USER_WITH_CREDENTIALS = (
+    select(*principal_columns(), *_COLUMNS)
+    .select_from(principals)
+    .outerjoin(credentials, credentials.c.principal_id == principals.c.id)
+    .where(
+        principals.c.kind == PrincipalKind.USER.value, principals.c.name == bindparam("login_name")
+    )
+)
+
+
+class PasswordHasher:
+    """Hashes passwords slowly on purpose; passwords hashed by an older scheme stay valid.
+
+    Args:
+        scheme: "argon2" or "bcrypt", for new hashes.
+    """
+
+    def __init__(self, scheme: str) -> None:
+        schemes = [scheme, *(other for other in ("argon2", "bcrypt") if other != scheme)]
+        self._context = CryptContext(schemes=schemes)
+        self._nobody = self._context.hash(secrets.token_urlsafe())
+
+    def hash(self, password: str) -> str:
+        """Return the salted hash of ``password``."""
+        return str(self._context.hash(password))
+
+    def verify(self, password: str, secret_hash: str | None) -> bool:
+        """True if ``password`` has that hash; None takes as long, for users that do not exist."""
+        matches = bool(self._context.verify(password, secret_hash or self._nobody))
+        return matches and secret_hash is not None
+
+
+def find_user_with_credentials(
+    connection: Connection, login_name: str
+) -> tuple[Principal, list[Credential]] | None:
+    """Return the user who logs in as ``login_name`` and what they can log in with, or None."""
+    rows = connection.execute(_USER_WITH_CREDENTIALS, {"login_name": login_name}).all()
+    if not rows:
+        return None
+    width = len(principal_columns())
+    found = [Credential(*row[width:]) for row in rows if row[width] is not None]
+    return principal_from_row(rows[0]), found
+
+
+def set_password(connection: Connection, user: Principal, secret_hash: str) -> None:
+    """Make ``secret_hash`` (of ``PasswordHasher``) the user's password; the old one ends."""
+    connection.execute(
+        delete(credentials).where(
+            credentials.c.principal_id == user.id, credentials.c.kind == _PASSWORD
+        )
+    )
+    _insert(connection, user, _PASSWORD, "", secret_hash)
+
+
+def add_device(connection: Connection, user: Principal, label: str) -> str:
+    """Make an app password for one device of ``user`` and return it, readable this once.
+
+    Raises:
+        Conflict: the user has a device of that label.
+    """
+    if any(device.label == label for device in list_devices(connection, user)):
+        raise Conflict(f"User {user.name!r} has a device {label!r} already.")
+    letters = "".join(secrets.choice(_ALPHABET) for _ in range(_GROUPS * _GROUP_LENGTH))
+    _insert(connection, user, _DEVICE, label, hash_device_password(letters))
+    groups = [letters[at : at + _GROUP_LENGTH] for at in range(0, len(letters), _GROUP_LENGTH)]
+    return "-".join(groups)
+
+
+def list_devices(connection: Connection, user: Principal) -> list[Credential]:
+    """Return the app passwords of ``user``, oldest first."""
+    rows = connection.execute(
+        select(*_COLUMNS)
+        .where(credentials.c.principal_id == user.id, credentials.c.kind == _DEVICE)
+        .order_by(credentials.c.id)
+    )
+    return [Credential(*row) for row in rows]
+
+
+def revoke_device(connection: Connection, user: Principal, label: str) -> None:
+    """End the app password of one device; its next request is refused.
+
+    Raises:
+        NotFound: the user has no device of that label.
+    """
+    gone = connection.execute(
+        delete(credentials).where(
+            credentials.c.principal_id == user.id,
+            credentials.c.kind == _DEVICE,
+            credentials.c.label == label,
+        )
+    ).rowcount
+    if not gone:
+        raise NotFound(f"User {user.name!r} has no device {label!r}.")
+
+
+def note_use(connection: Connection, credential_id: int, client: str) -> None:
+    """Note that a credential was used just now, by ``client``."""
+    connection.execute(
+        update(credentials)
+        .where(credentials.c.id == credential_id)
+        .values(last_used_at=now(), last_used_client=client[:255])
+    )
+
+
+def hash_device_password(password: str) -> str:
+    """Return the hash an app password is stored as.
+
+    One round of SHA-256: 100 random bits cannot be guessed, and each request checks them anew.
+    Case, spaces and dashes do not count, so that it can be typed as it is shown or without.
+    """
+    letters = "".join(password.split()).replace("-", "").lower()
+    return sha256(letters.encode()).hexdigest()
+
+
+def find_device(found: list[Credential], password: str) -> Credential | None:
+    """Return the app password among ``found`` that ``password`` is, or None."""
+    digest = hash_device_password(password)
+    match = None
+    for credential in found:
+        if credential.is_device and hmac.compare_digest(credential.secret_hash, digest):
+            match = credential
+    return match
+
+
+def find_password(found: list[Credential]) -> Credential | None:
+    """Return the user's own password among ``found``, or None."""
+    return next((credential for credential in found if not credential.is_device), None)
+
+
+def _insert(
+    connection: Connection, user: Principal, kind: str, label: str, secret_hash: str
+) -> None:
+    values: dict[str, Any] = {
+        "principal_id": user.id,
+        "kind": kind,
+        "label": label,
+        "secret_hash": secret_hash,
+        "created_at": now(),
+    }
+    connection.execute(insert(credentials).values(values))

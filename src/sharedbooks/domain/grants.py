@@ -1,0 +1,146 @@
+"""Who may do what on a book, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from sharedbooks.db.schema import address_books, grants, memberships, principals
+from sharedbooks.db.types import now
+from sharedbooks.domain.books import Book
+from sharedbooks.domain.principals import Principal, PrincipalKind
+from sharedbooks.domain.privileges import Privilege
+from sharedbooks.errors import Conflict, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One privilege on one book for one user or group; ``granted_at`` as all moments."""
+
+    grantee_kind: PrincipalKind
+    grantee: str
+    privilege: Privilege
+    granted_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a user has a privilege: a sentence part such as ``granted to group sales``."""
+
+    privilege: Privilege
+    text: str
+
+
+def effective_privilege(user_id: str = "user_id") -> ColumnElement[int | None]:
+    """The strongest privilege of a user on the row's book, as SQL; null for a stranger.
+
+    To be selected beside ``address_books``; ``user_id`` names the bound parameter. Ownership
+    gives MANAGE, grants count whether to the user or to a group of theirs.
+    """
+    user: ColumnElement[int] = bindparam(user_id)
+    groups = select(memberships.c.group_id).where(memberships.c.member_id == user)
+    granted = (
+        select(func.max(grants.c.privilege))
+        .where(
+            grants.c.book_id == address_books.c.id,
+            (grants.c.principal_id == user) | grants.c.principal_id.in_(groups),
+        )
+        .correlate(address_books)
+        .scalar_subquery()
+    )
+    return case((address_books.c.owner_id == user, literal(int(Privilege.MANAGE))), else_=granted)
+
+
+def granted_books(user_id: str = "user_id") -> ColumnElement[bool]:
+    """The books a user owns or was granted, as an SQL condition on ``address_books``."""
+    user: ColumnElement[int] = bindparam(user_id)
+    groups = select(memberships.c.group_id).where(memberships.c.member_id == user)
+    granted = select(grants.c.book_id).where(
+        (grants.c.principal_id == user) | grants.c.principal_id.in_(groups)
+    )
+    return or_(address_books.c.owner_id == user, address_books.c.id.in_(granted))
+
+
+def set_grant(
+    connection: Connection, book: Book, grantee: Principal, privilege: Privilege
+) -> Privilege | None:
+    """Give ``grantee`` that privilege on ``book``; return the one they had before, if any.
+
+    Raises:
+        Conflict: the grantee owns the book and needs no grant.
+    """
+    if grantee.id == book.owner_id:
+        raise Conflict(f"User {grantee.name!r} owns the address book {str(book.reference)!r}.")
+    here = (grants.c.book_id == book.id) & (grants.c.principal_id == grantee.id)
+    before = connection.execute(select(grants.c.privilege).where(here)).scalar()
+    values = {"privilege": int(privilege), "granted_at": now()}
+    if before is None:
+        connection.execute(
+            insert(grants).values(book_id=book.id, principal_id=grantee.id, **values)
+        )
+        return None
+    if before != privilege:
+        connection.execute(update(grants).where(here).values(values))
+    return Privilege(before)
+
+
+def remove_grant(connection: Connection, book: Book, grantee: Principal) -> None:
+    """Take the grant of ``grantee`` on ``book`` back.
+
+    Raises:
+        NotFound: there is no such grant.
+    """
+    gone = connection.execute(
+        delete(grants).where(grants.c.book_id == book.id, grants.c.principal_id == grantee.id)
+    ).rowcount
+    if not gone:
+        raise NotFound(
+            f"There is no grant on {str(book.reference)!r} for {grantee.kind}:{grantee.name}."
+        )
+
+
+def list_grants(connection: Connection, book: Book) -> list[Grant]:
+    """Return the grants on ``book``: groups first, then users, by name."""
+    rows = connection.execute(
+        select(principals.c.kind, principals.c.name, grants.c.privilege, grants.c.granted_at)
+        .join(principals, principals.c.id == grants.c.principal_id)
+        .where(grants.c.book_id == book.id)
+        .order_by(principals.c.kind, principals.c.name)
+    )
+    return [
+        Grant(PrincipalKind(kind), name, Privilege(privilege), granted_at)
+        for kind, name, privilege, granted_at in rows
+    ]
+
+
+def explain(connection: Connection, user: Principal, book: Book) -> Sequence[Reason]:
+    """Return every reason why ``user`` may use ``book``, the strongest first."""
+    reasons = []
+    if book.owner_id == user.id:
+        reasons.append(Reason(Privilege.MANAGE, "owns the book"))
+    groups = select(memberships.c.group_id).where(memberships.c.member_id == user.id)
+    rows = connection.execute(
+        select(principals.c.kind, principals.c.name, grants.c.privilege)
+        .join(principals, principals.c.id == grants.c.principal_id)
+        .where(
+            grants.c.book_id == book.id,
+            (grants.c.principal_id == user.id) | grants.c.principal_id.in_(groups),
+        )
+        .order_by(grants.c.privilege.desc(), principals.c.kind, principals.c.name)
+    )
+    for kind, name, privilege in rows:
+        to = "the user" if kind == PrincipalKind.USER.value else f"group {name}"
+        reasons.append(Reason(Privilege(privilege), f"granted to {to}"))
+    return reasons

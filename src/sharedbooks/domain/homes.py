@@ -1,0 +1,330 @@
+"""Homes: where a member finds their own books and every book granted to them.
+
+A granted book is mounted in the member's home under a name that stays the same for as long as the
+home exists, also over a revocation and a new grant. The mount is made when the member first looks,
+so that granting a book to a group of thousands writes one row.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    false,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+
+from sharedbooks.db.schema import ORGANISATION_ID, address_books, mounts, principals
+from sharedbooks.db.types import now
+from sharedbooks.domain.books import add_book, delete_book, lock_book, set_book
+from sharedbooks.domain.grants import effective_privilege, granted_books
+from sharedbooks.domain.principals import Principal, lock_principal
+from sharedbooks.domain.privileges import Privilege
+from sharedbooks.errors import AccessDenied, Conflict, NotFound
+from sharedbooks.identifiers import MAX_NAME_LENGTH, BookReference, parse_resource_name
+
+_OWN_POSITION = 0
+_SHARED_POSITION = 100
+"""Own books come first in a listing: macOS shows only the first book of an account."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookAccess:
+    """A book as one member sees it, and what they may do with it.
+
+    ``name`` is its path segment in the member's home; ``display_name``, ``description`` and
+    ``properties`` are the member's own where they set any. ``user_id`` is the member.
+    """
+
+    user_id: int
+    book_id: int
+    owner_id: int
+    owner: str | None
+    owner_display_name: str
+    name: str
+    display_name: str
+    description: str
+    properties: dict[str, str]
+    own_properties: dict[str, str] = field(repr=False)
+    privilege: Privilege
+    sync_key: str
+    revision: int
+    created_at: int
+    changed_at: int
+
+    @property
+    def owned(self) -> bool:
+        """True if the book belongs to this member."""
+        return self.owner_id == self.user_id
+
+
+def _select_access() -> Select[Any]:
+    return (
+        select(
+            address_books.c.id,
+            address_books.c.owner_id,
+            principals.c.name,
+            principals.c.display_name,
+            mounts.c.name,
+            address_books.c.display_name,
+            mounts.c.display_name,
+            address_books.c.description,
+            mounts.c.description,
+            address_books.c.properties,
+            mounts.c.properties,
+            effective_privilege(),
+            address_books.c.sync_key,
+            address_books.c.revision,
+            address_books.c.created_at,
+            address_books.c.changed_at,
+        )
+        .join(mounts, mounts.c.book_id == address_books.c.id)
+        .join(principals, principals.c.id == address_books.c.owner_id)
+        .where(mounts.c.principal_id == bindparam("user_id"), address_books.c.deletion == 0)
+    )
+
+
+_BY_NAME = _select_access().where(mounts.c.name == bindparam("name"))
+_LISTED = (
+    _select_access()
+    .where(granted_books(), mounts.c.hidden == false())
+    .order_by(mounts.c.position, mounts.c.name)
+)
+_UNMOUNTED = (
+    select(address_books.c.id, address_books.c.owner_id, address_books.c.name, principals.c.name)
+    .join(principals, principals.c.id == address_books.c.owner_id)
+    .where(
+        granted_books(),
+        address_books.c.deletion == 0,
+        ~select(literal_column("1"))
+        .where(
+            mounts.c.principal_id == bindparam("user_id"), mounts.c.book_id == address_books.c.id
+        )
+        .exists(),
+    )
+    .order_by(address_books.c.id)
+)
+
+
+def _access(user_id: int, row: Any) -> BookAccess:
+    (
+        book_id, owner_id, owner, owner_shown, name,
+        shown, own_shown, description, own_description, properties, own_properties,
+        privilege, sync_key, revision, created_at, changed_at,
+    ) = row  # fmt: skip
+    if owner_id == ORGANISATION_ID:
+        owner = None
+    elif owner_id != user_id:
+        # Ten colleagues may each share their "Contacts".
+        shown = f"{shown} ({owner_shown})"
+    return BookAccess(
+        user_id=user_id,
+        book_id=book_id,
+        owner_id=owner_id,
+        owner=owner,
+        owner_display_name=owner_shown,
+        name=name,
+        display_name=shown if own_shown is None else own_shown,
+        description=description if own_description is None else own_description,
+        properties={**properties, **own_properties} if own_properties else properties,
+        own_properties=own_properties,
+        privilege=Privilege(privilege),
+        sync_key=sync_key,
+        revision=revision,
+        created_at=created_at,
+        changed_at=changed_at,
+    )
+
+
+def find_book(connection: Connection, user_id: int, name: str) -> BookAccess | None:
+    """Return the book at ``/<user>/<name>/`` if the user may see it, or None."""
+    row = connection.execute(_BY_NAME, {"user_id": user_id, "name": name}).first()
+    if row is None or row[11] is None:
+        return None
+    return _access(user_id, row)
+
+
+def get_book(connection: Connection, user_id: int, name: str) -> BookAccess:
+    """Return the book at ``/<user>/<name>/``.
+
+    Raises:
+        NotFound: there is none, or none that the user may see.
+    """
+    access = find_book(connection, user_id, name)
+    if access is None:
+        raise NotFound(f"There is no address book {name!r} here.")
+    return access
+
+
+def open_for_writing(connection: Connection, user_id: int, name: str) -> BookAccess:
+    """Return the book at ``/<user>/<name>/``, locked until the transaction ends.
+
+    The privilege is the one that holds once the lock is there: a revocation that another
+    transaction committed while this one waited counts.
+
+    Raises:
+        NotFound: there is none, or none that the user may see.
+    """
+    access = get_book(connection, user_id, name)
+    if connection.dialect.name == "sqlite":
+        # A write transaction excludes every other one from its first statement.
+        return access
+    lock_book(connection, access.book_id)
+    return get_book(connection, user_id, name)
+
+
+def list_home(connection: Connection, user_id: int) -> list[BookAccess]:
+    """Return the books a user sees in their home, their own first."""
+    rows = connection.execute(_LISTED, {"user_id": user_id})
+    return [_access(user_id, row) for row in rows]
+
+
+def has_unmounted_books(connection: Connection, user_id: int) -> bool:
+    """True if a book was granted to the user that their home does not show yet."""
+    return connection.execute(_UNMOUNTED.limit(1), {"user_id": user_id}).first() is not None
+
+
+def mount_granted_books(connection: Connection, user_id: int) -> None:
+    """Give every granted book that has none yet a name in the user's home."""
+    lock_principal(connection, user_id)
+    missing = connection.execute(_UNMOUNTED, {"user_id": user_id}).all()
+    for book_id, owner_id, book_name, owner in missing:
+        shared_by_user = owner_id not in {ORGANISATION_ID, user_id}
+        wanted = f"{book_name}-{owner}" if shared_by_user else book_name
+        position = _OWN_POSITION if owner_id == user_id else _SHARED_POSITION
+        _mount(connection, user_id, book_id, _free_name(connection, user_id, wanted), position)
+
+
+def open_home(
+    connection: Connection, user: Principal, *, personal_name: str, personal_display_name: str
+) -> None:
+    """Do what the first login of ``user`` needs: note it, and make their personal book."""
+    lock_principal(connection, user.id)
+    claimed = connection.execute(
+        update(principals)
+        .where(principals.c.id == user.id, principals.c.first_login_at.is_(None))
+        .values(first_login_at=now())
+    ).rowcount
+    if not claimed or find_book(connection, user.id, personal_name) is not None:
+        return
+    add_own_book(connection, user, personal_name, display_name=personal_display_name)
+
+
+def add_own_book(
+    connection: Connection,
+    user: Principal,
+    name: str,
+    *,
+    display_name: str = "",
+    description: str = "",
+    properties: dict[str, str] | None = None,
+) -> BookAccess:
+    """Make a book that ``user`` owns, at ``/<user>/<name>/``, and return it.
+
+    Raises:
+        InvalidName: the name is unsafe.
+        Conflict: the home has something of that name.
+    """
+    safe = parse_resource_name(name)
+    lock_principal(connection, user.id)
+    if find_book(connection, user.id, safe) is not None:
+        raise Conflict(f"There is already an address book {safe!r} here.")
+    # Left over from a book that was revoked or deleted; its place is wanted now.
+    connection.execute(
+        delete(mounts).where(mounts.c.principal_id == user.id, mounts.c.name == safe)
+    )
+    book = add_book(
+        connection,
+        BookReference(user.name, safe),
+        display_name=display_name,
+        description=description,
+        properties=properties,
+    )
+    _mount(connection, user.id, book.id, safe, _OWN_POSITION)
+    return get_book(connection, user.id, safe)
+
+
+def describe_book(
+    connection: Connection,
+    access: BookAccess,
+    *,
+    display_name: str | None,
+    description: str | None,
+    properties: dict[str, str | None],
+) -> None:
+    """Change how a book presents itself: for everyone if the member manages it, else for them.
+
+    None leaves a text as it is; in ``properties`` None removes one. A name that a manager gives
+    replaces the one they may have given the book for themselves.
+    """
+    managed = access.privilege >= Privilege.MANAGE
+    base = access.properties if managed else access.own_properties
+    merged = {**base, **properties}
+    kept = {name: value for name, value in merged.items() if value is not None}
+    if managed:
+        set_book(
+            connection,
+            access.book_id,
+            display_name=display_name,
+            description=description,
+            properties=kept,
+        )
+        overlay: dict[str, Any] = {"properties": {}}
+        if display_name is not None:
+            overlay["display_name"] = None
+        if description is not None:
+            overlay["description"] = None
+    else:
+        given = {"display_name": display_name, "description": description, "properties": kept}
+        overlay = {key: value for key, value in given.items() if value is not None}
+    connection.execute(
+        update(mounts)
+        .where(mounts.c.principal_id == access.user_id, mounts.c.book_id == access.book_id)
+        .values(overlay)
+    )
+
+
+def delete_own_book(connection: Connection, access: BookAccess) -> None:
+    """Put a member's own book into the trash.
+
+    Raises:
+        AccessDenied: the book belongs to somebody else; the administrator may delete it.
+    """
+    if not access.owned:
+        raise AccessDenied(
+            "A shared address book is deleted by the administrator only.", privileges=["unbind"]
+        )
+    delete_book(connection, access.book_id)
+
+
+def _mount(connection: Connection, user_id: int, book_id: int, name: str, position: int) -> None:
+    connection.execute(
+        insert(mounts).values(
+            principal_id=user_id,
+            book_id=book_id,
+            name=name,
+            hidden=False,
+            position=position,
+            properties={},
+        )
+    )
+
+
+def _free_name(connection: Connection, user_id: int, wanted: str) -> str:
+    """Return ``wanted``, or the first of ``wanted-2``, ``wanted-3`` … that the home has free."""
+    taken = set(
+        connection.execute(select(mounts.c.name).where(mounts.c.principal_id == user_id)).scalars()
+    )
+    candidate = wanted[:MAX_NAME_LENGTH]
+    number = 1
+    while candidate in taken:
+        number += 1
+        ending = f"-{number}"
+        candidate = wanted[: MAX_NAME_LENGTH - len(ending)] + ending
+    return candidate

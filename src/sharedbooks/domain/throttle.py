@@ -1,0 +1,71 @@
+"""Counting failed logins per address and per account, for all processes together."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from sharedbooks.db.schema import login_failures
+from sharedbooks.db.types import now
+from sharedbooks.errors import TooManyLogins
+
+_SECOND = 1_000_000
+
+_FAILURES = select(login_failures.c.failures, login_failures.c.window_started_at).where(
+    login_failures.c.subject.in_(bindparam("subjects", expanding=True))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """After ``limit`` failures within ``window`` seconds, logins are refused until it has passed.
+
+    A limit of 0 never refuses.
+    """
+
+    limit: int
+    window: int
+
+    def require_patience(self, connection: Connection, address: str, login_name: str) -> None:
+        """Return if a password of ``login_name`` from ``address`` may be tried now.
+
+        Raises:
+            TooManyLogins: not before ``retry_after`` seconds.
+        """
+        if not self.limit:
+            return
+        moment = now()
+        for failures, started in connection.execute(
+            _FAILURES, {"subjects": _subjects(address, login_name)}
+        ):
+            remaining = started + self.window * _SECOND - moment
+            if failures >= self.limit and remaining > 0:
+                raise TooManyLogins(
+                    "Too many failed logins; try again later.",
+                    retry_after=max(1, remaining // _SECOND),
+                )
+
+    def count_failure(self, connection: Connection, address: str, login_name: str) -> None:
+        """Count one more failed login, in a write transaction."""
+        moment = now()
+        # Passed windows say nothing any more; clearing them here keeps the table small.
+        connection.execute(
+            delete(login_failures).where(
+                login_failures.c.window_started_at < moment - self.window * _SECOND
+            )
+        )
+        for subject in sorted(_subjects(address, login_name)):
+            counted = connection.execute(
+                update(login_failures)
+                .where(login_failures.c.subject == subject)
+                .values(failures=login_failures.c.failures + 1)
+            ).rowcount
+            if not counted:
+                connection.execute(
+                    insert(login_failures).values(
+                        subject=subject, failures=1, window_started_at=moment
+                    )
+                )
+
+
+def _subjects(address: str, login_name: str) -> list[str]:
+    return [f"address:{address}"[:300], f"account:{login_name}"[:300]]

@@ -1,0 +1,1 @@
+"""Bringing cards in and out of a book as files."""

@@ -1,0 +1,57 @@
+"""What the server and the command line share: the configuration with all that it opens."""
+
+import logging
+import sys
+from dataclasses import dataclass
+
+from sharedbooks.config import Config
+from sharedbooks.db.engine import Database
+from sharedbooks.domain.credentials import PasswordHasher
+from sharedbooks.domain.login import Authenticator
+from sharedbooks.domain.throttle import Throttle
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """An open database and what checks logins against it."""
+
+    config: Config
+    database: Database
+    hasher: PasswordHasher
+    authenticator: Authenticator
+
+    def close(self) -> None:
+        """Close the database's connections."""
+        self.database.close()
+
+
+def open_database(config: Config) -> Database:
+    """Return the configured database; nothing is connected before its first use."""
+    return Database(
+        config.database.url,
+        pool_size=config.database.pool_size,
+        busy_timeout=config.database.busy_timeout,
+    )
+
+
+def open_runtime(config: Config) -> Runtime:
+    """Open everything that ``config`` names."""
+    database = open_database(config)
+    hasher = PasswordHasher(config.auth.password_scheme)
+    authenticator = Authenticator(
+        database,
+        hasher,
+        remember=config.auth.login_cache,
+        throttle=Throttle(config.auth.throttle_failures, config.auth.throttle_window),
+    )
+    return Runtime(config, database, hasher, authenticator)
+
+
+def configure_logging(config: Config) -> None:
+    """Send the log of every ``sharedbooks`` logger to standard error, as configured."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("sharedbooks")
+    logger.handlers[:] = [handler]
+    logger.setLevel(config.log.level.upper())
+    logger.propagate = False
