@@ -6,6 +6,8 @@ from contextlib import closing
 from types import FrameType
 
 import pytest
+
+from sharedbooks.db.engine import Database
 from tests.support.databases import (
     KINDS,
     Databases,
@@ -14,8 +16,6 @@ from tests.support.databases import (
     SqliteDatabases,
 )
 from tests.support.servers import MariaDbServer, PostgresServer
-
-from sharedbooks.db.engine import Database
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

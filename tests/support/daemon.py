@@ -96,9 +96,10 @@ class Daemon:
         try:
             return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self.kill()
             message = f"{self._command} ignored {self._stop_signal.name} for {timeout:g} s"
             raise AssertionError(f"{message}\n{self.log}") from None
+        finally:
+            self.kill()  # also what the main process left behind, if it crashed
 
     def kill(self) -> None:
         """End it and every process it started by SIGKILL, as a crash would; return when gone."""

@@ -9,10 +9,9 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
-from tests.support.servers import MariaDbServer, PostgresServer
-
 from sharedbooks.db.engine import Database
 from sharedbooks.db.upgrade import upgrade_schema
+from tests.support.servers import MariaDbServer, PostgresServer
 
 KINDS = ("sqlite", "postgresql", "mariadb")
 

@@ -16,6 +16,7 @@ from typing import NoReturn, Self
 import psycopg
 import pymysql
 from pymysql.cursors import Cursor
+
 from tests.support.daemon import Daemon, run_as
 from tests.support.network import LOOPBACK, free_port
 
@@ -38,6 +39,7 @@ class DatabaseServer(ABC):
     stop_signal = signal.SIGTERM
 
     def __init__(self, *, durable: bool = False) -> None:
+        self._program = self._find_program()
         # The server refuses to run as root, so then it gets its package's account.
         self._user = self.account if os.geteuid() == 0 else None
         self._password = secrets.token_hex()
@@ -104,6 +106,10 @@ class DatabaseServer(ABC):
             shutil.rmtree(self._folder, ignore_errors=True)
 
     @abstractmethod
+    def _find_program(self) -> Path:
+        """Return the server program, or raise with a sentence on how to install it."""
+
+    @abstractmethod
     def _initialise(self) -> None:
         """Make the data folder."""
 
@@ -143,11 +149,16 @@ class PostgresServer(DatabaseServer):
             host=str(self._folder), port=self.port, user="admin", dbname=database, autocommit=True
         )
 
+    def _find_program(self) -> Path:
+        found = Path("/usr/lib/postgresql").glob("*/bin/postgres")
+        newest = max(found, key=lambda path: int(path.parts[4]), default=None)
+        return newest or _missing("PostgreSQL", self.package)
+
     def _initialise(self) -> None:
         options = ["--no-sync", "--username=admin", "--encoding=UTF8", "--locale=C.UTF-8"]
         # Who can reach the socket, in a folder closed to others, may do everything.
         options += ["--auth-local=trust", "--auth-host=scram-sha-256"]
-        initdb = self._program("initdb")
+        initdb = self._program.with_name("initdb")
         run_as(self._user, [initdb, *options, "--pgdata", self._folder / "data"], self._folder)
 
     def _command(self, durable: bool) -> list[str | Path]:  # noqa: FBT001
@@ -159,7 +170,7 @@ class PostgresServer(DatabaseServer):
         if not durable:
             settings |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
         options = [f"--{name}={value}" for name, value in settings.items()]
-        return [self._program("postgres"), "-D", self._folder / "data", *options]
+        return [self._program, "-D", self._folder / "data", *options]
 
     def _answers(self) -> bool:
         try:
@@ -174,11 +185,6 @@ class PostgresServer(DatabaseServer):
     def _execute(self, statement: str) -> None:
         with self.connect("postgres") as connection:
             connection.execute(statement.encode())
-
-    def _program(self, name: str) -> Path:
-        found = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
-        newest = max(found, key=lambda path: int(path.parts[4]), default=None)
-        return newest or _missing("PostgreSQL", self.package)
 
 
 class MariaDbServer(DatabaseServer):
@@ -215,6 +221,10 @@ class MariaDbServer(DatabaseServer):
         with connection, connection.cursor() as cursor:
             yield cursor
 
+    def _find_program(self) -> Path:
+        program = Path("/usr/sbin/mariadbd")
+        return program if program.exists() else _missing("MariaDB", self.package)
+
     def _initialise(self) -> None:
         # The account that the tests run as may do everything, through the socket alone.
         me = pwd.getpwuid(os.geteuid()).pw_name
@@ -235,7 +245,7 @@ class MariaDbServer(DatabaseServer):
         if not durable:
             options += ["--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync"]
         # Without the machine's own configuration, which may say anything.
-        return [self._program(), "--no-defaults", *options]
+        return [self._program, "--no-defaults", *options]
 
     def _answers(self) -> bool:
         # Asked too early, PyMySQL would leave its socket open.
@@ -248,10 +258,6 @@ class MariaDbServer(DatabaseServer):
     def _create_owner(self) -> None:
         with self.cursor() as cursor:
             cursor.execute(f"CREATE USER {_MARIADB_OWNER} IDENTIFIED BY '{self._password}'")
-
-    def _program(self) -> Path:
-        program = Path("/usr/sbin/mariadbd")
-        return program if program.exists() else _missing("MariaDB", self.package)
 
 
 def disconnect(cursor: Cursor, database: str) -> None:

@@ -8,13 +8,18 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import Connection, func, inspect, select
+
+from sharedbooks.db.engine import Database
+from sharedbooks.db.schema import principals
 from tests.support.daemon import family_of
 from tests.support.databases import Databases
 from tests.support.network import wait_for
 from tests.support.servers import DatabaseServer, MariaDbServer, PostgresServer
 
-from sharedbooks.db.engine import Database
-from sharedbooks.db.schema import principals
+SERVERS: dict[str, type[DatabaseServer]] = {
+    "postgresql": PostgresServer,
+    "mariadb": MariaDbServer,
+}
 
 
 def _add_principal(connection: Connection) -> int:
@@ -49,8 +54,9 @@ def test_blank_database_has_no_tables(blank_database_url: str) -> None:
         assert inspect(connection).get_table_names() == []
 
 
-def test_connection_left_open_is_ended(postgresql_databases: Databases) -> None:
-    with postgresql_databases.migrated() as url:
+@pytest.mark.databases("postgresql")
+def test_connection_left_open_is_ended(databases: Databases) -> None:
+    with databases.migrated() as url:
         left = psycopg.connect(url.replace("+psycopg", ""))
         left.execute("SELECT 1 FROM principals FOR UPDATE")
     with pytest.raises(psycopg.OperationalError):
@@ -58,9 +64,9 @@ def test_connection_left_open_is_ended(postgresql_databases: Databases) -> None:
     left.close()
 
 
-@pytest.mark.parametrize("make", [PostgresServer, MariaDbServer])
-def test_server_keeps_data_over_a_crash_and_leaves_nothing(make: type[DatabaseServer]) -> None:
-    with make(durable=True) as server:
+@pytest.mark.databases("postgresql", "mariadb")
+def test_server_keeps_data_over_a_crash_and_leaves_nothing(database_kind: str) -> None:
+    with SERVERS[database_kind](durable=True) as server:
         folder = server._folder
         server.create_database("books")
         server.kill()

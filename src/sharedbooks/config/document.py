@@ -81,9 +81,7 @@ def _line_numbers(text: str) -> dict[tuple[str, ...], int]:
             section = _names(header[1])
             lines.setdefault(section, number)
         elif key := _KEY_LINE.match(line):
-            names = section + _names(key[1])
-            lines.setdefault(names, number)
-            lines.setdefault(names[:1], number)
+            lines.setdefault(section + _names(key[1]), number)
     return lines
 
 

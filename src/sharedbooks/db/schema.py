@@ -78,7 +78,7 @@ credentials = Table(
     Column("id", identity(), primary_key=True),
     Column("principal_id", ForeignKey("principals.id", ondelete="CASCADE"), nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("label", String(255), nullable=False),
+    Column("label", exact_text(255), nullable=False),
     Column("secret_hash", exact_text(255), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger),

@@ -1,12 +1,12 @@
 """Cards of a book: reading them, and storing and deleting single ones."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, select, update
 
 from sharedbooks.db.schema import card_properties, cards, removed_names
 from sharedbooks.db.types import now
@@ -31,8 +31,8 @@ _MAX_UID_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """A stored card; ``content`` is exactly what the client sent.
+class CardInfo:
+    """What a listing tells of a card.
 
     ``revision`` is the book's when the card last changed; ``created_at`` and ``changed_at`` are
     microseconds since 1970, UTC; ``size`` is in octets.
@@ -49,12 +49,18 @@ class Card:
     creator_id: int | None
     created_at: int
     changed_at: int
-    content: bytes
 
     @property
     def etag(self) -> str:
         """Strong entity tag, quotes included."""
         return make_etag(self.content_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Card(CardInfo):
+    """A stored card with its ``content``, exactly as the client sent it."""
+
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ class Stored:
     verbatim: bool
 
 
-_CARD_COLUMNS: tuple[Any, ...] = (
+_INFO_COLUMNS: tuple[Any, ...] = (
     cards.c.id,
     cards.c.resource_name,
     cards.c.card_uid,
@@ -86,17 +92,24 @@ _CARD_COLUMNS: tuple[Any, ...] = (
     cards.c.creator_id,
     cards.c.created_at,
     cards.c.changed_at,
-    cards.c.content,
 )
+_CARD_COLUMNS: tuple[Any, ...] = (*_INFO_COLUMNS, cards.c.content)
 _BY_NAME = select(*_CARD_COLUMNS).where(
     cards.c.book_id == bindparam("book_id"), cards.c.resource_name == bindparam("resource_name")
 )
-_BY_NAMES = select(*_CARD_COLUMNS).where(
+_AMONG_NAMES = (
     cards.c.book_id == bindparam("book_id"),
     cards.c.resource_name.in_(bindparam("names", expanding=True)),
 )
+_BY_NAMES = select(*_CARD_COLUMNS).where(*_AMONG_NAMES)
+_INFOS_BY_NAMES = select(*_INFO_COLUMNS).where(*_AMONG_NAMES)
 _ALL = (
     select(*_CARD_COLUMNS)
+    .where(cards.c.book_id == bindparam("book_id"))
+    .order_by(cards.c.resource_name)
+)
+_LISTED = (
+    select(*_INFO_COLUMNS)
     .where(cards.c.book_id == bindparam("book_id"))
     .order_by(cards.c.resource_name)
 )
@@ -172,10 +185,21 @@ def get_card(connection: Connection, book_id: int, resource_name: str) -> Card:
 
 def get_cards(connection: Connection, book_id: int, names: Sequence[str]) -> Iterator[Card]:
     """Yield the cards that exist among ``names``, in no particular order."""
-    for start in range(0, len(names), _NAMES_A_STATEMENT):
-        some = list(names[start : start + _NAMES_A_STATEMENT])
-        for row in connection.execute(_BY_NAMES, {"book_id": book_id, "names": some}):
-            yield Card(*row)
+    for row in _rows_by_name(connection, _BY_NAMES, book_id, names):
+        yield Card(*row)
+
+
+def get_card_infos(
+    connection: Connection, book_id: int, names: Sequence[str]
+) -> Iterator[CardInfo]:
+    """Yield what there is to tell of the cards among ``names``, in no particular order."""
+    for row in _rows_by_name(connection, _INFOS_BY_NAMES, book_id, names):
+        yield CardInfo(*row)
+
+
+def list_cards(connection: Connection, book_id: int) -> list[CardInfo]:
+    """Return what there is to tell of every card of the book, by name."""
+    return [CardInfo(*row) for row in connection.execute(_LISTED, {"book_id": book_id})]
 
 
 def iterate_cards(connection: Connection, book_id: int) -> Iterator[Card]:
@@ -205,7 +229,7 @@ def put_card(
 
     Raises:
         AccessDenied: the member may not create, or not change this card.
-        PreparedConditionFailed: see ``Conditions``.
+        PreconditionFailed: see ``Conditions``.
         UidConflict: the UID belongs to another card, or is not the one this card has.
     """
     existing = find_card(connection, access.book_id, resource_name)
@@ -213,7 +237,7 @@ def put_card(
     conditions.require(None if existing is None else existing.etag)
     stored, verbatim = card, True
     if card.facts.card_uid is None:
-        stored = _with_uid(card, str(uuid.uuid4()) if existing is None else existing.card_uid)
+        stored = add_uid(card, str(uuid.uuid4()) if existing is None else existing.card_uid)
         verbatim = False
     if existing is not None and existing.content_hash == stored.content_hash:
         return Stored(existing.etag, created=False, changed=False, verbatim=verbatim)
@@ -222,7 +246,7 @@ def put_card(
     if existing is None:
         insert_cards(connection, access.book_id, actor, revision, [(resource_name, stored)])
     else:
-        _replace(connection, access.book_id, existing, stored, actor, revision)
+        replace_card(connection, access.book_id, existing, stored, actor, revision)
     etag = make_etag(stored.content_hash)
     return Stored(etag, created=existing is None, changed=True, verbatim=verbatim)
 
@@ -274,6 +298,14 @@ def move_card(
     return put_card(connection, target, target_name, prepared, actor)
 
 
+def _rows_by_name(
+    connection: Connection, statement: Select[Any], book_id: int, names: Sequence[str]
+) -> Iterator[Any]:
+    for start in range(0, len(names), _NAMES_A_STATEMENT):
+        some = list(names[start : start + _NAMES_A_STATEMENT])
+        yield from connection.execute(statement, {"book_id": book_id, "names": some})
+
+
 def may_edit(access: BookAccess, creator_id: int | None) -> bool:
     """True if the member may change and delete a card that ``creator_id`` has added."""
     if access.privilege is Privilege.EDIT_OWN:
@@ -309,7 +341,7 @@ def _require_own_uid(
         )
 
 
-def _replace(
+def replace_card(
     connection: Connection,
     book_id: int,
     existing: Card,
@@ -317,13 +349,14 @@ def _replace(
     actor: Actor,
     revision: int,
 ) -> None:
+    """Store ``card``, which has the same UID, in place of ``existing``; history keeps that one."""
     values: dict[str, Any] = {
         "card_id": existing.id,
         "new_content_hash": card.content_hash,
         "new_revision": revision,
         "new_size": len(card.octets),
         "new_version": card.facts.version,
-        "new_kind": card.facts.kind,
+        "new_kind": card.facts.kind[:32],
         "new_display_name": card.facts.display_name[:255],
         "new_changed_at": now(),
         "new_content": card.octets,
@@ -336,14 +369,15 @@ def _replace(
     record(connection, book_id, actor, [change])
 
 
-def _with_uid(card: PreparedCard, card_uid: str) -> PreparedCard:
+def add_uid(card: PreparedCard, card_uid: str) -> PreparedCard:
+    """Return a card that has no UID with this one."""
     octets = with_uid(card.octets, card_uid)
     return PreparedCard(octets, hash_content(octets), inspect_card(octets))
 
 
-def safe_resource_name(card_uid: str, taken: Iterable[str] = ()) -> str:
+def safe_resource_name(card_uid: str, taken: Container[str] = ()) -> str:
     """Return a file name for a card with that UID, made of letters every client can handle."""
     plain = card_uid.removeprefix("urn:uuid:")
     simple = plain.isascii() and len(plain) <= 200 and plain.replace("-", "").isalnum()
     name = f"{plain}.vcf" if simple else f"{uuid.uuid5(uuid.NAMESPACE_URL, card_uid)}.vcf"
-    return f"{uuid.uuid4()}.vcf" if name in set(taken) else name
+    return f"{uuid.uuid4()}.vcf" if name in taken else name

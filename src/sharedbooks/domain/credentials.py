@@ -14,6 +14,7 @@ from sharedbooks.db.types import now
 from sharedbooks.domain.principals import (
     Principal,
     PrincipalKind,
+    lock_principal,
     principal_columns,
     principal_from_row,
 )
@@ -71,26 +72,38 @@ _USER_WITH_CREDENTIALS = (
 )
 
 
+# bcrypt by itself takes 72 octets and no more, and no NUL.
+_PLAIN_BCRYPT = "bcrypt"
+_PLAIN_BCRYPT_OCTETS = 72
+_SCHEMES = {"argon2": "argon2", "bcrypt": "bcrypt_sha256"}
+
+
 class PasswordHasher:
     """Hashes passwords slowly on purpose; passwords hashed by an older scheme stay valid.
+
+    So do plain bcrypt hashes, as other programs (htpasswd) make them.
 
     Args:
         scheme: "argon2" or "bcrypt", for new hashes.
     """
 
     def __init__(self, scheme: str) -> None:
-        schemes = [scheme, *(other for other in ("argon2", "bcrypt") if other != scheme)]
-        self._context = CryptContext(schemes=schemes)
-        self._nobody = self._context.hash(secrets.token_urlsafe())
+        self._context = CryptContext(
+            schemes=[*_SCHEMES.values(), _PLAIN_BCRYPT], default=_SCHEMES[scheme]
+        )
+        self._nobody = self.hash(secrets.token_urlsafe())
 
     def hash(self, password: str) -> str:
         """Return the salted hash of ``password``."""
-        return str(self._context.hash(password))
+        return str(self._context.hash(_octets(password)))
 
     def verify(self, password: str, secret_hash: str | None) -> bool:
         """True if ``password`` has that hash; None takes as long, for users that do not exist."""
-        matches = bool(self._context.verify(password, secret_hash or self._nobody))
-        return matches and secret_hash is not None
+        stored = secret_hash or self._nobody
+        octets = _octets(password)
+        if self._context.identify(stored) == _PLAIN_BCRYPT:
+            octets = octets[:_PLAIN_BCRYPT_OCTETS]
+        return bool(self._context.verify(octets, stored)) and secret_hash is not None
 
 
 def find_user_with_credentials(
@@ -107,6 +120,7 @@ def find_user_with_credentials(
 
 def set_password(connection: Connection, user: Principal, secret_hash: str) -> None:
     """Make ``secret_hash`` (of ``PasswordHasher``) the user's password; the old one ends."""
+    lock_principal(connection, user.id)
     connection.execute(
         delete(credentials).where(
             credentials.c.principal_id == user.id, credentials.c.kind == _PASSWORD
@@ -121,6 +135,7 @@ def add_device(connection: Connection, user: Principal, label: str) -> str:
     Raises:
         Conflict: the user has a device of that label.
     """
+    lock_principal(connection, user.id)
     if any(device.label == label for device in list_devices(connection, user)):
         raise Conflict(f"User {user.name!r} has a device {label!r} already.")
     letters = "".join(secrets.choice(_ALPHABET) for _ in range(_GROUPS * _GROUP_LENGTH))
@@ -172,7 +187,7 @@ def hash_device_password(password: str) -> str:
     Case, spaces and dashes do not count, so that it can be typed as it is shown or without.
     """
     letters = "".join(password.split()).replace("-", "").lower()
-    return sha256(letters.encode()).hexdigest()
+    return sha256(_octets(letters)).hexdigest()
 
 
 def find_device(found: list[Credential], password: str) -> Credential | None:
@@ -188,6 +203,11 @@ def find_device(found: list[Credential], password: str) -> Credential | None:
 def find_password(found: list[Credential]) -> Credential | None:
     """Return the user's own password among ``found``, or None."""
     return next((credential for credential in found if not credential.is_device), None)
+
+
+def _octets(password: str) -> bytes:
+    # Half a surrogate pair is a wrong password, not a failure.
+    return password.encode(errors="surrogatepass")
 
 
 def _insert(

@@ -24,7 +24,7 @@ from sharedbooks.db.schema import ORGANISATION_ID, address_books, mounts, princi
 from sharedbooks.db.types import now
 from sharedbooks.domain.books import add_book, delete_book, lock_book, set_book
 from sharedbooks.domain.grants import effective_privilege, granted_books
-from sharedbooks.domain.principals import Principal, lock_principal
+from sharedbooks.domain.principals import Principal, PrincipalKind, lock_principal
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.errors import AccessDenied, Conflict, NotFound
 from sharedbooks.identifiers import MAX_NAME_LENGTH, BookReference, parse_resource_name
@@ -111,6 +111,18 @@ _UNMOUNTED = (
     .order_by(address_books.c.id)
 )
 
+_SHARING_OWNER = (
+    select(principals.c.name, principals.c.display_name)
+    .join(address_books, address_books.c.owner_id == principals.c.id)
+    .where(
+        principals.c.name == bindparam("owner"),
+        principals.c.kind == PrincipalKind.USER.value,
+        address_books.c.deletion == 0,
+        granted_books(),
+    )
+    .limit(1)
+)
+
 
 def _access(user_id: int, row: Any) -> BookAccess:
     (
@@ -183,6 +195,17 @@ def list_home(connection: Connection, user_id: int) -> list[BookAccess]:
     """Return the books a user sees in their home, their own first."""
     rows = connection.execute(_LISTED, {"user_id": user_id})
     return [_access(user_id, row) for row in rows]
+
+
+def find_sharing_owner(
+    connection: Connection, user_id: int, owner_name: str
+) -> tuple[str, str] | None:
+    """Return name and display name of a user who shares a book with this one, or None.
+
+    A member may know whose book they see, and of other people nothing.
+    """
+    row = connection.execute(_SHARING_OWNER, {"user_id": user_id, "owner": owner_name}).first()
+    return None if row is None else (row[0], row[1])
 
 
 def has_unmounted_books(connection: Connection, user_id: int) -> bool:

@@ -7,7 +7,6 @@ from sharedbooks.errors import InvalidCard
 from sharedbooks.vcard.contentlines import (
     ContentLine,
     content_lines,
-    declared_charset,
     escape_text,
     fold,
     split_structured,
@@ -73,7 +72,8 @@ def inspect_card(octets: bytes) -> CardFacts:
             break
         if name not in first:
             first[name] = line
-        properties += index_line(line)
+        if len(properties) < MAX_INDEXED_PROPERTIES:
+            properties += index_line(line)
     else:
         raise InvalidCard("The vCard has no END:VCARD.")
     _refuse_trailing(lines)
@@ -176,7 +176,7 @@ def _refuse_undecodable(octets: bytes, version: str) -> None:
 
 
 def _refuse_undecodable_line(line: ContentLine, version: str) -> None:
-    charset = declared_charset(line) if version == "2.1" else None
+    charset = line.charset if version == "2.1" else None
     try:
         unfold(line.octets).decode(charset or "utf-8")
     except (UnicodeDecodeError, LookupError):

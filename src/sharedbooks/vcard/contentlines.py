@@ -7,6 +7,8 @@ value is decoded only when someone asks for it: most lines of a card, and its ph
 import binascii
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 from sharedbooks.errors import InvalidCard
 
@@ -14,21 +16,19 @@ FOLD_WIDTH = 75
 """Longest physical line in octets without its line end (RFC 6350, section 3.2)."""
 
 _LEADING = re.compile(rb"(?:\xef\xbb\xbf)?\s*+")
-_NAME = rb"((?:[\w-]++\.)*+[\w-]++)"
+_NAME = rb"((?:[\w-]{1,255}+\.){0,3}+[\w-]{1,255}+)"
 _BLANKS = re.compile(rb"(?:\r?\n)*+")
 _PHYSICAL = re.compile(rb".*+(?:\n[ \t].*+)*+\n?")
 _LINE = re.compile(
-    _NAME + rb'(;(?:[^":\n]++|"[^"\n]*+")*+)?:' + rb"(?:.*+(?:\n[ \t].*+)*+)(?:\n(?:\r?\n)*+)?"
+    _NAME + rb'((?:;(?:[^":\n]++|"[^"\n]*+")*+)?):' + rb".*+(?:\n[ \t].*+)*+(?:\n(?:\r?\n)*+)?"
 )
-_HEAD = re.compile(_NAME + rb'(;(?:[^":]++|"[^"]*+")*+)?:')
-_HEAD_UNBALANCED = re.compile(_NAME + rb"(;[^:]*+)?:")
+_HEAD = re.compile(_NAME + rb'((?:;(?:[^":]++|"[^"]*+")*+)?):')
+_HEAD_UNBALANCED = re.compile(_NAME + rb"((?:;[^:]*+)?):")
 _CARD_END = re.compile(rb"END:[ \t]*VCARD[ \t\r]*(?:\n|\Z)", re.IGNORECASE)
 _SOFT_BREAK = re.compile(rb"=\r?\n")
 _FOLD_BEFORE_SPACE = re.compile(rb"\r?\n(?=[ \t])")
 
-_QUOTED_PRINTABLE = re.compile(rb"QUOTED-PRINTABLE", re.IGNORECASE)
-_BASE64 = re.compile(rb"[;=](?:BASE64|B)(?![\w-])", re.IGNORECASE)
-_ENCODED = re.compile(rb"QUOTED-PRINTABLE|CHARSET", re.IGNORECASE)
+_MENTIONS_ENCODING = re.compile(rb"ENCODING|QUOTED-PRINTABLE|BASE64|CHARSET", re.IGNORECASE)
 # Only plain character sets: Python also knows codecs that take quadratic time (punycode) or that
 # are no character set at all, and the name is the client's.
 _CHARSET = re.compile(
@@ -49,6 +49,19 @@ _NEEDS_ESCAPE = re.compile(r"\r\n|[\\,;\r\n]")
 _SEMICOLON = re.compile(r"\\.|;", re.DOTALL)
 _COMMA = re.compile(r"\\.|,", re.DOTALL)
 
+# Names and parameter parts repeat from card to card. Only short ones are remembered, so that no
+# client can fill the memory.
+_REMEMBERED = 4096
+_REMEMBERED_LENGTH = 128
+
+
+class _Encoding(NamedTuple):
+    """What the parameters of a line say of how its value is encoded."""
+
+    is_base64: bool
+    is_quoted_printable: bool
+    charset: str | None
+
 
 class ContentLine:
     """One logical line: a property with its parameters and value, and the octets it came as.
@@ -61,8 +74,8 @@ class ContentLine:
     """
 
     __slots__ = (
+        "_encoding",
         "_head",
-        "_params",
         "_value",
         "_value_start",
         "line",
@@ -75,21 +88,17 @@ class ContentLine:
         self,
         token: bytes,
         head: bytes,
+        encoding: _Encoding | None,
         octets: bytes,
         line: int,
-        *,
-        value_start: int = 0,
+        value_start: int,
         value: bytes | None = None,
     ) -> None:
-        name = token.decode("ascii")
-        self.prop_group: str | None = None
-        if "." in name:
-            self.prop_group, _, name = name.rpartition(".")
-        self.name = name.upper()
+        self.prop_group, self.name = _split_token(token)
         self.octets = octets
         self.line = line
         self._head = head
-        self._params: list[tuple[str, list[str]]] | None = None
+        self._encoding = encoding
         self._value = value
         self._value_start = value_start
 
@@ -99,9 +108,13 @@ class ContentLine:
     @property
     def raw_value(self) -> bytes:
         """The value unfolded, still encoded and escaped."""
-        if self._value is None:
-            self._value = unfold(self.octets[self._value_start :].rstrip(b"\r\n"))
-        return self._value
+        value = self._value
+        if value is None:
+            value = self.octets[self._value_start :].rstrip(b"\r\n")
+            if b"\n" in value:
+                value = unfold(value)
+            self._value = value
+        return value
 
     @property
     def text(self) -> str:
@@ -110,25 +123,32 @@ class ContentLine:
         Octets that are not in the character set the line names are read as UTF-8, failing that as
         ISO-8859-1, so that reading a line never fails.
         """
-        if self._head and _ENCODED.search(self._head):
-            return _decode_encoded(self)
-        return _decode(self.raw_value, None)
+        if self._encoding is not None:
+            return _decode_encoded(self.raw_value, self._encoding)
+        try:
+            return self.raw_value.decode()
+        except UnicodeDecodeError:
+            return self.raw_value.decode("latin-1")
 
     @property
     def is_base64(self) -> bool:
         """Whether the value is binary data in base64 (``ENCODING=b``, ``BASE64``)."""
-        return bool(self._head) and _BASE64.search(self._head) is not None
+        return self._encoding is not None and self._encoding.is_base64
+
+    @property
+    def charset(self) -> str | None:
+        """The ``CHARSET`` parameter of vCard 2.1, if it names a character set we read."""
+        return self._encoding.charset if self._encoding else None
 
     @property
     def params(self) -> list[tuple[str, list[str]]]:
         """The parameters in order: name in upper case, and its values unquoted.
 
         ``^`` escapes are undone (RFC 6868). A bare parameter of vCard 2.1 gets the name it stands
-        for: ``;HOME`` is ``("TYPE", ["HOME"])``, ``;BASE64`` is ``("ENCODING", ["BASE64"])``.
+        for: ``;HOME`` is ``("TYPE", ["HOME"])``, ``;BASE64`` is ``("ENCODING", ["BASE64"])``. They
+        are parsed each time they are asked for.
         """
-        if self._params is None:
-            self._params = _parse_params(_decode(self._head, None)) if self._head else []
-        return self._params
+        return _parse_params(self._head)
 
     def param_values(self, name: str) -> list[str]:
         """Return the values of all parameters called ``name`` (upper case), in order."""
@@ -149,47 +169,87 @@ def content_lines(octets: bytes) -> Iterator[ContentLine]:
     position = leading.end() if leading else 0
     start = 0
     line = 1 + octets.count(b"\n", 0, position)
-    keep_space = False
-    while position < len(octets):
+    size = len(octets)
+    is_old = False
+    while position < size:
         match = _LINE.match(octets, position)
-        head = match[2] or b"" if match else b""
-        if match is None or keep_space or (head and _QUOTED_PRINTABLE.search(head)):
-            content_line = _read_odd_line(octets, start, position, line, keep_space=keep_space)
-            piece = content_line.octets
+        if match is None or is_old:
+            content_line = _read_odd_line(octets, start, position, line, is_old=is_old)
         else:
-            piece = octets[start : match.end()]
-            value_start = (match.end(2) if head else match.end(1)) + 1 - start
-            content_line = ContentLine(match[1], head, piece, line, value_start=value_start)
+            token, head = match.groups()
+            encoding = _encoding(head) if head else None
+            if encoding is not None and encoding.is_quoted_printable:
+                content_line = _read_odd_line(octets, start, position, line, is_old=is_old)
+            else:
+                piece = octets[start : match.end()]
+                value_start = match.end(2) + 1 - start
+                content_line = ContentLine(token, head, encoding, piece, line, value_start)
         yield content_line
         if content_line.name == "VERSION":
-            keep_space = content_line.raw_value.strip() == b"2.1"
-        start = position = start + len(piece)
-        line += piece.count(b"\n")
+            is_old = content_line.raw_value.strip() == b"2.1"
+        start = position = start + len(content_line.octets)
+        line += content_line.octets.count(b"\n")
 
 
 def _read_odd_line(
-    octets: bytes, start: int, position: int, line: int, *, keep_space: bool
+    octets: bytes, start: int, position: int, line: int, *, is_old: bool
 ) -> ContentLine:
     """Read a line of vCard 2.1, in quoted-printable, or folded before its colon."""
     end = _physical_end(octets, position)
     piece = octets[position:end].rstrip(b"\r\n")
     text = unfold(piece)
-    head = _HEAD.match(text) or _HEAD_UNBALANCED.match(text)
+    head = _match_head(text)
     if head is None:
         raise InvalidCard(f"Line {line} is no property: it has no name and colon.", line=line)
-    params = head[2] or b""
-    if _QUOTED_PRINTABLE.search(params):
+    encoding = _encoding(head[2])
+    if encoding is not None and encoding.is_quoted_printable:
         end = _soft_break_end(octets, end)
         text = unfold(_SOFT_BREAK.sub(b"", octets[position:end].rstrip(b"\r\n")))
-        head = _HEAD.match(text) or _HEAD_UNBALANCED.match(text) or head
-    elif keep_space and b"\n" in piece and not _BASE64.search(params):
+    elif is_old and b"\n" in piece and not (encoding and encoding.is_base64):
         # In 2.1 a line is folded before a space that belongs to the value (RFC 822, 3.1.1).
-        unfolded = _FOLD_BEFORE_SPACE.sub(b"", piece)
-        kept = _HEAD.match(unfolded)
-        text, head = (unfolded, kept) if kept else (text, head)
+        text = _FOLD_BEFORE_SPACE.sub(b"", piece)
+    head = _match_head(text) or head
     blanks = _BLANKS.match(octets, end)
     end = blanks.end() if blanks else end
-    return ContentLine(head[1], params, octets[start:end], line, value=text[head.end() :])
+    value = text[head.end() :]
+    return ContentLine(head[1], head[2], encoding, octets[start:end], line, 0, value)
+
+
+def _match_head(text: bytes) -> re.Match[bytes] | None:
+    # vCard 2.1 has no quoted values, so that a quote in its parameters may stand alone.
+    return _HEAD.match(text) or _HEAD_UNBALANCED.match(text)
+
+
+@lru_cache(_REMEMBERED)
+def _split_token(token: bytes) -> tuple[str | None, str]:
+    """Return the group and the upper-case name of ``item1.tel``."""
+    prop_group, dot, name = token.decode("ascii").rpartition(".")
+    return (prop_group if dot else None), name.upper()
+
+
+@lru_cache(_REMEMBERED)
+def _remembered_encoding(head: bytes) -> _Encoding | None:
+    if not _MENTIONS_ENCODING.search(head):
+        return None
+    encodings: set[str] = set()
+    charset = None
+    for name, values in _parse_params(head):
+        if name == "ENCODING":
+            encodings.update(value.upper() for value in values)
+        elif name == "CHARSET":
+            charset = next((value for value in values if _CHARSET.fullmatch(value)), charset)
+    return _Encoding(
+        is_base64=not encodings.isdisjoint({"B", "BASE64"}),
+        is_quoted_printable="QUOTED-PRINTABLE" in encodings,
+        charset=charset,
+    )
+
+
+def _encoding(head: bytes) -> _Encoding | None:
+    """Return how the parameters say the value is encoded; None if it is plain UTF-8."""
+    if len(head) > _REMEMBERED_LENGTH:
+        return _remembered_encoding.__wrapped__(head)
+    return _remembered_encoding(head)
 
 
 def _physical_end(octets: bytes, position: int) -> int:
@@ -291,35 +351,22 @@ def escape_text(text: str) -> str:
     )
 
 
-def _decode_encoded(line: ContentLine) -> str:
-    value = line.raw_value
-    if "QUOTED-PRINTABLE" in (encoding.upper() for encoding in line.param_values("ENCODING")):
+def _decode_encoded(value: bytes, encoding: _Encoding) -> str:
+    if encoding.is_quoted_printable:
         # PostgreSQL cannot hold NUL in text, and =00 is a way around the check of the octets.
         value = binascii.a2b_qp(value).replace(b"\0", b"")
-    return _decode(value, declared_charset(line))
-
-
-def declared_charset(line: ContentLine) -> str | None:
-    """Return the ``CHARSET`` parameter of vCard 2.1, if it names a character set we read."""
-    for name in line.param_values("CHARSET"):
-        if _CHARSET.fullmatch(name):
-            return name
-    return None
-
-
-def _decode(octets: bytes, charset: str | None) -> str:
-    for candidate in (charset, "utf-8"):
+    for charset in (encoding.charset, "utf-8"):
         try:
-            if candidate:
-                return octets.decode(candidate)
+            if charset:
+                return value.decode(charset)
         except (UnicodeDecodeError, LookupError):
             continue
-    return octets.decode("latin-1")
+    return value.decode("latin-1")
 
 
-def _parse_params(head: str) -> list[tuple[str, list[str]]]:
+def _parse_params(head: bytes) -> list[tuple[str, list[str]]]:
     params = []
-    for param in _PARAM.findall(head):
+    for param in _PARAM.findall(head.decode(errors="replace")):
         name, equals, value = param.partition("=")
         name = name.strip().upper()
         if equals:

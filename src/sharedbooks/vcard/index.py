@@ -41,7 +41,12 @@ def fold_text(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    # The title case of the dotless i is I, so RFC 5051 takes it for an i; casefold does not.
+    return (
+        unicodedata.normalize("NFKD", text)
+        .casefold()
+        .replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
+    )
 
 
 def _whole(text: str) -> list[str]:
@@ -49,8 +54,8 @@ def _whole(text: str) -> list[str]:
 
 
 def _components(text: str) -> list[str]:
-    parts = (unescape_text(part).strip() for part in split_structured(text[:_ENOUGH]))
-    return [" ".join(part for part in parts if part)]
+    parts = split_structured(text[:_ENOUGH])
+    return [unescape_text(" ".join(filter(None, map(str.strip, parts))))]
 
 
 def _elements(text: str) -> list[str]:

@@ -74,7 +74,7 @@ def upgrade() -> None:
         sa.Column("id", identity(), nullable=False),
         sa.Column("principal_id", identity(), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("label", sa.String(length=255), nullable=False),
+        sa.Column("label", exact_text(255), nullable=False),
         sa.Column("secret_hash", exact_text(255), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("last_used_at", sa.BigInteger(), nullable=True),

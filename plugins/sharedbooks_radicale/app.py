@@ -1,0 +1,209 @@
+"""The server's application: Radicale's, with CardDAV of our own and one session a request."""
+
+import io
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from radicale.app import Application as RadicaleApplication
+from sqlalchemy import Connection
+
+from sharedbooks.domain.homes import has_unmounted_books, mount_granted_books, open_home
+from sharedbooks.domain.login import Member
+from sharedbooks.errors import NotFound, SharedbooksError, StoreBusy, Unauthenticated
+from sharedbooks.runtime import Runtime
+from sharedbooks_radicale import scope
+from sharedbooks_radicale.failures import MethodNotAllowed
+from sharedbooks_radicale.protocol.call import Call
+from sharedbooks_radicale.protocol.errors import error_response
+from sharedbooks_radicale.protocol.get import get
+from sharedbooks_radicale.protocol.mkcol import mkcalendar, mkcol
+from sharedbooks_radicale.protocol.propfind import propfind
+from sharedbooks_radicale.protocol.proppatch import proppatch
+from sharedbooks_radicale.protocol.put import delete, put
+from sharedbooks_radicale.protocol.report import QUERY, report
+from sharedbooks_radicale.protocol.transfer import transfer
+from sharedbooks_radicale.protocol.xml import parse_body
+from sharedbooks_radicale.radicale_configuration import radicale_configuration
+from sharedbooks_radicale.request import Edge, Environ, Request
+from sharedbooks_radicale.response import METHODS, Response, text_response
+
+T = TypeVar("T")
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+_logger = logging.getLogger("sharedbooks.http")
+
+_READING = {"GET": get, "HEAD": get, "PROPFIND": propfind}
+"""Methods answered from the snapshot in which the login was checked."""
+
+_WRITING = {
+    "PUT": put,
+    "DELETE": delete,
+    "MKCOL": mkcol,
+    "MKCALENDAR": mkcalendar,
+    "PROPPATCH": proppatch,
+    "COPY": transfer,
+    "MOVE": transfer,
+}
+"""Methods that open a write transaction themselves, once everything else is checked."""
+
+_WELL_KNOWN = (".well-known", "carddav")
+_HEALTH = ("-", "health")
+
+
+class Application(RadicaleApplication):
+    """A WSGI application over one ``Runtime``.
+
+    Every request is one read snapshot, or one write transaction that is committed only when the
+    answer is a success. Radicale's own handler answers ``addressbook-query``; it reads through the
+    storage plugin, which joins the snapshot of the request.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(radicale_configuration(runtime))
+        self._runtime = runtime
+        config = runtime.config
+        self._edge = Edge(
+            config.server.prefix,
+            config.server.trusted_proxies,
+            config.server.max_body,
+            config.server.realm,
+        )
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        started = time.perf_counter()
+        response = self._answer(environ)
+        start_response(response.status_line, response.wsgi_headers())
+        _logger.debug(
+            "%s %r: %d in %.1f ms",
+            environ["REQUEST_METHOD"],
+            environ.get("PATH_INFO", ""),
+            response.status,
+            (time.perf_counter() - started) * 1000,
+        )
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [response.body]
+
+    def _answer(self, environ: Environ) -> Response:
+        try:
+            request = Request(environ, self._edge)
+        except SharedbooksError as error:
+            return text_response(400, str(error))
+        try:
+            return self._dispatch(request)
+        except SharedbooksError as error:
+            if isinstance(error, StoreBusy):
+                _logger.warning("%s %s: %s", request.method, "/".join(request.segments), error)
+            return error_response(error, request)
+        except Exception:
+            _logger.exception("%s %s failed", request.method, "/".join(request.segments))
+            return text_response(500, "The server failed; its log says why.")
+        finally:
+            scope.set_member(None)
+
+    def _dispatch(self, request: Request) -> Response:
+        if request.segments == _HEALTH:
+            return self._health()
+        if request.method == "OPTIONS":
+            return Response(200, {"Allow": METHODS})
+        if request.segments == _WELL_KNOWN:
+            if request.method != "PROPFIND":
+                return text_response(301, "See /", {"Location": f"{request.prefix}/"})
+            # Answered in place: iOS may give up on a redirect that ends in a 401.
+            request.segments = ()
+        if request.method in _READING or request.method == "REPORT":
+            return self._read(request)
+        handler = _WRITING.get(request.method)
+        if handler is None:
+            raise MethodNotAllowed("No resource knows this method.", allowed=METHODS.split(", "))
+        member = self._runtime.database.run_read(lambda c: self._log_in(c, request))
+        call = self._call(request, self._at_home(member))
+        return self._with_home_complete(member, lambda: handler(call))
+
+    def _read(self, request: Request) -> Response:
+        members: list[Member] = []
+
+        def work(connection: Connection) -> Response:
+            member = self._log_in(connection, request)
+            members[:] = [member]
+            if member.user.first_login_at is None:
+                raise NotFound("The home is made at the first login.")
+            with scope.using(connection):
+                return self._handle_reading(connection, self._call(request, member))
+
+        database = self._runtime.database
+        try:
+            return database.run_read(work)
+        except NotFound:
+            if not members or not self._complete_home(members[0]):
+                raise
+            return database.run_read(work)
+
+    def _handle_reading(self, connection: Connection, call: Call) -> Response:
+        if call.request.method != "REPORT":
+            return _READING[call.request.method](connection, call)
+        root = parse_body(call.request.body)
+        if root is not None and root.tag == QUERY:
+            return self._query_by_radicale(call)
+        return report(connection, call, root)
+
+    def _query_by_radicale(self, call: Call) -> Response:
+        request = call.request
+        environ = {"wsgi.input": io.BytesIO(request.body), "CONTENT_LENGTH": str(len(request.body))}
+        path = "/" + "/".join(request.segments) + "/"
+        status, headers, answer, _ = self.do_REPORT(
+            environ, request.prefix, path, call.member.user.name, set(), {"host": "", "method": ""}
+        )
+        body = answer.encode() if isinstance(answer, str) else answer or b""
+        return Response(int(status), dict(headers), body)
+
+    def _log_in(self, connection: Connection, request: Request) -> Member:
+        credentials = request.credentials
+        if credentials is None:
+            raise Unauthenticated("This server asks for a name and a password.")
+        member = self._runtime.authenticator.login(connection, *credentials, request.origin)
+        scope.set_member(member)
+        return member
+
+    def _at_home(self, member: Member) -> Member:
+        if member.user.first_login_at is None:
+            self._complete_home(member)
+        return member
+
+    def _with_home_complete(self, member: Member, work: Callable[[], T]) -> T:
+        """Return ``work()``, done again if a book granted just now had no place in the home yet."""
+        try:
+            return work()
+        except NotFound:
+            if not self._complete_home(member):
+                raise
+            return work()
+
+    def _complete_home(self, member: Member) -> bool:
+        """Make what the member's home lacks; return False if it lacked nothing."""
+        database, user = self._runtime.database, member.user
+        books = self._runtime.config.books
+        if user.first_login_at is None:
+            database.run_write(
+                lambda connection: open_home(
+                    connection,
+                    user,
+                    personal_name=books.personal_name,
+                    personal_display_name=books.personal_display_name,
+                )
+            )
+            return True
+        if not database.run_read(lambda connection: has_unmounted_books(connection, user.id)):
+            return False
+        database.run_write(lambda connection: mount_granted_books(connection, user.id))
+        return True
+
+    def _call(self, request: Request, member: Member) -> Call:
+        return Call(
+            request, member, self._runtime.database, self._runtime.config.books.max_card_size
+        )
+
+    def _health(self) -> Response:
+        self._runtime.database.run_read(lambda connection: connection.exec_driver_sql("SELECT 1"))
+        return text_response(200, "ok")

@@ -1,0 +1,86 @@
+"""What a method's handler is given, and how paths become resources of a member."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sharedbooks.db.engine import Database
+from sharedbooks.domain.login import Member
+from sharedbooks.errors import NotFound
+from sharedbooks_radicale.protocol.properties import View
+from sharedbooks_radicale.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The path ``/``."""
+
+
+@dataclass(frozen=True, slots=True)
+class HomePath:
+    """The path ``/<user>/``."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class BookPath:
+    """The path ``/<user>/<book>/`` in the member's own home."""
+
+    book: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardPath:
+    """The path ``/<user>/<book>/<card>`` in the member's own home."""
+
+    book: str
+    card: str
+
+
+Path: TypeAlias = Root | HomePath | BookPath | CardPath
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of one member.
+
+    ``max_card_size`` is in octets.
+    """
+
+    request: Request
+    member: Member
+    database: Database
+    max_card_size: int
+
+    @property
+    def view(self) -> View:
+        """How answers to this member are written."""
+        return View(self.request.prefix, self.member.user, self.max_card_size)
+
+    def path(self) -> Path:
+        """Return the request's path.
+
+        Raises:
+            NotFound: nothing can be there for this member.
+        """
+        return self.resolve(self.request.segments)
+
+    def resolve(self, segments: tuple[str, ...]) -> Path:
+        """Return the path made of ``segments``.
+
+        Books and cards are found in the member's own home only: what others call their home is
+        nobody else's business, whether it exists or not.
+
+        Raises:
+            NotFound: nothing can be there for this member.
+        """
+        match segments:
+            case ():
+                return Root()
+            case (user,):
+                return HomePath(user)
+            case (user, book) if user == self.member.user.name:
+                return BookPath(book)
+            case (user, book, card) if user == self.member.user.name:
+                return CardPath(book, card)
+        raise NotFound("There is nothing here.")

@@ -1,0 +1,53 @@
+"""Paths in answers: absolute, and percent-encoded the same way everywhere.
+
+Thunderbird compares them as strings between answers.
+"""
+
+from functools import lru_cache
+from urllib.parse import quote, unquote, urlsplit
+
+from sharedbooks_radicale.protocol.xml import text
+
+# What RFC 3986 allows in a segment beside letters, digits and "-._~", less "'" and the like,
+# which some clients encode and some do not.
+_SAFE = "@:"
+
+
+@lru_cache(maxsize=4096)
+def quote_segment(segment: str) -> str:
+    """Return one path segment as it stands in every href."""
+    return quote(segment, safe=_SAFE)
+
+
+def make_href(prefix: str, *segments: str, collection: bool) -> str:
+    """Return the href of a resource as XML text: ``/dav/alice/sales/`` or ``…/x.vcf``."""
+    path = "/".join((prefix, *(quote_segment(segment) for segment in segments)))
+    return text(path + "/" if collection else path)
+
+
+def card_href(book_href: str, resource_name: str) -> str:
+    """Return the href of a card below the href of its book, as XML text."""
+    return book_href + text(quote_segment(resource_name))
+
+
+def split_href(href: str, prefix: str) -> tuple[str, ...] | None:
+    """Return the decoded path segments of an href a client sent, or None if it is not below us.
+
+    Absolute URLs are taken by their path alone: behind a proxy the host says nothing.
+    """
+    try:
+        path = urlsplit(href.strip()).path
+    except ValueError:
+        return None
+    quoted_prefix = quote(prefix)
+    if quoted_prefix and path != quoted_prefix and not path.startswith(quoted_prefix + "/"):
+        return None
+    try:
+        segments = tuple(
+            unquote(segment, errors="strict")
+            for segment in path[len(quoted_prefix) :].split("/")
+            if segment
+        )
+    except UnicodeDecodeError:
+        return None
+    return None if any(segment in {".", ".."} for segment in segments) else segments

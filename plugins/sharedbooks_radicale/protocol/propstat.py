@@ -1,0 +1,114 @@
+"""``response`` elements with the properties a client asked for (RFC 4918, 9.1 and 14.24)."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sharedbooks_radicale.failures import BadRequest
+from sharedbooks_radicale.protocol.properties import PropertyTable, R, View
+from sharedbooks_radicale.protocol.xml import dav, element
+
+_NO_DEAD: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyRequest:
+    """Which properties a client wants.
+
+    Attributes:
+        names: Clark names asked for, in order.
+        everything: True for ``allprop``; ``names`` then holds what ``include`` adds.
+        names_only: True for ``propname``.
+        minimal: True if properties that are not there shall be left out (RFC 8144, 2.1).
+    """
+
+    names: Sequence[str]
+    everything: bool = False
+    names_only: bool = False
+    minimal: bool = False
+
+
+def read_propfind(root: ET.Element | None, *, minimal: bool) -> PropertyRequest:
+    """Return what a ``propfind`` body asks for; no body asks for everything.
+
+    Raises:
+        BadRequest: the body is something else.
+    """
+    if root is None:
+        return PropertyRequest((), everything=True, minimal=minimal)
+    if root.tag != dav("propfind"):
+        raise BadRequest("The body of a PROPFIND is a DAV:propfind.")
+    wanted = root.find(dav("prop"))
+    if wanted is not None:
+        return PropertyRequest([child.tag for child in wanted], minimal=minimal)
+    if root.find(dav("propname")) is not None:
+        return PropertyRequest((), names_only=True)
+    if root.find(dav("allprop")) is None:
+        raise BadRequest("A DAV:propfind holds prop, allprop or propname.")
+    included = root.find(dav("include"))
+    names = [] if included is None else [child.tag for child in included]
+    return PropertyRequest(names, everything=True, minimal=minimal)
+
+
+def property_response(
+    href: str,
+    table: PropertyTable[R],
+    view: View,
+    resource: R,
+    wanted: PropertyRequest,
+    dead: Mapping[str, str] = _NO_DEAD,
+) -> str:
+    """Return one ``response``: found properties first, then, unless minimal, those that are not.
+
+    ``dead`` holds what clients stored: Clark name to the whole element as XML.
+    """
+    if wanted.names_only:
+        names = "".join(element(name, None) for name in (*table.getters, *dead))
+        return found_response(href, names)
+    names_wanted = wanted.names
+    if wanted.everything:
+        names_wanted = [*table.in_allprop, *dead]
+        names_wanted += [name for name in wanted.names if name not in names_wanted]
+    found: list[str] = []
+    missing: list[str] = []
+    for name in names_wanted:
+        getter = table.getters.get(name)
+        content = None if getter is None else getter(view, resource)
+        if content is not None:
+            found.append(element(name, content))
+        elif name in dead:
+            found.append(dead[name])
+        else:
+            missing.append(element(name, None))
+    absent = "" if wanted.minimal else "".join(missing)
+    return found_response(href, "".join(found), absent)
+
+
+def found_response(href: str, found: str, missing: str = "") -> str:
+    """Return a ``response`` with a 200 propstat first, and a 404 one if something is missing.
+
+    Thunderbird takes the first status for the state of the resource.
+    """
+    parts = ["<D:response><D:href>", href, "</D:href>"]
+    if found or not missing:
+        parts += [
+            "<D:propstat><D:prop>",
+            found,
+            "</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>",
+        ]
+    if missing:
+        parts += [
+            "<D:propstat><D:prop>",
+            missing,
+            "</D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>",
+        ]
+    parts.append("</D:response>")
+    return "".join(parts)
+
+
+def gone_response(href: str) -> str:
+    """Return the ``response`` for a resource that is not, or no longer, there."""
+    return (
+        f"<D:response><D:href>{href}</D:href>"
+        "<D:status>HTTP/1.1 404 Not Found</D:status></D:response>"
+    )

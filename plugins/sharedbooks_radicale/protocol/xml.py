@@ -1,0 +1,78 @@
+"""XML in and out: request bodies read without entities, answers written as text.
+
+Answers use three prefixes, declared once on the root: ``D`` (WebDAV), ``CARD`` (CardDAV) and
+``CS`` (CalendarServer extensions). Names are Clark names, ``{namespace}local``, inside the code.
+"""
+
+import re
+import xml.etree.ElementTree as ET
+from xml.sax.saxutils import escape
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from sharedbooks_radicale.failures import BadRequest
+
+DAV = "DAV:"
+CARDDAV = "urn:ietf:params:xml:ns:carddav"
+CALENDARSERVER = "http://calendarserver.org/ns/"
+CALDAV = "urn:ietf:params:xml:ns:caldav"
+
+_PREFIXES = {DAV: "D", CARDDAV: "CARD", CALENDARSERVER: "CS"}
+
+# Not allowed in XML 1.0 even as a reference; a client's parser would reject the whole answer.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+
+
+def dav(local: str) -> str:
+    """Return the Clark name of an element of WebDAV."""
+    return f"{{{DAV}}}{local}"
+
+
+def carddav(local: str) -> str:
+    """Return the Clark name of an element of CardDAV."""
+    return f"{{{CARDDAV}}}{local}"
+
+
+def calendarserver(local: str) -> str:
+    """Return the Clark name of a CalendarServer extension."""
+    return f"{{{CALENDARSERVER}}}{local}"
+
+
+def parse_body(body: bytes) -> ET.Element | None:
+    """Return the root element of a request body, or None if the body is empty.
+
+    Raises:
+        BadRequest: not well-formed, or with a DTD or entities (RFC 4918, 20.6).
+    """
+    if not body.strip():
+        return None
+    try:
+        root: ET.Element = fromstring(body, forbid_dtd=True)
+    except (ET.ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise BadRequest(f"The body is not XML that is taken here: {error}") from error
+    return root
+
+
+def text(value: str) -> str:
+    """Return ``value`` as XML character data."""
+    return escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", value))
+
+
+def element(name: str, content: str | None) -> str:
+    """Return an element of that Clark name around XML ``content``; None or "": empty."""
+    namespace, _, local = name[1:].rpartition("}") if name.startswith("{") else ("", "", name)
+    prefix = _PREFIXES.get(namespace)
+    if prefix is not None:
+        return (
+            f"<{prefix}:{local}>{content}</{prefix}:{local}>" if content else f"<{prefix}:{local}/>"
+        )
+    declared = f' xmlns="{escape(namespace, {chr(34): "&quot;"})}"'
+    return f"<{local}{declared}>{content}</{local}>" if content else f"<{local}{declared}/>"
+
+
+def serialise(node: ET.Element) -> str:
+    """Return ``node`` as XML that stands on its own, its namespaces declared inside."""
+    copy = ET.fromstring(ET.tostring(node))  # noqa: S314 - just parsed by us, without entities
+    copy.tail = None
+    return ET.tostring(copy, encoding="unicode")

@@ -1,0 +1,181 @@
+"""One HTTP request, read from the WSGI environment once and checked at this edge."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any
+
+from sharedbooks.domain.conditions import Conditions
+from sharedbooks.domain.login import Origin
+from sharedbooks_radicale.failures import BadRequest, BodyTooLarge
+
+Environ = Mapping[str, Any]
+
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What the server believes and accepts of a request before it knows who sends it.
+
+    Attributes:
+        prefix: URL path in front of everything, such as ``/dav``, or empty.
+        trusted_proxies: networks whose ``X-Forwarded-*`` headers count.
+        max_body: octets of the largest body.
+        realm: the server's name in a login prompt.
+    """
+
+    prefix: str
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    max_body: int
+    realm: str
+
+    def trusts(self, address: str) -> bool:
+        """True if ``address`` is that of a trusted proxy."""
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self.trusted_proxies)
+
+
+class Request:
+    """A request below the server's prefix.
+
+    Attributes:
+        method: upper-case method.
+        segments: decoded path segments, none of them empty: ``("alice", "sales", "x.vcf")``.
+        prefix: path in front of every URL in the answer.
+        edge: what the server accepts and believes.
+        origin: address of the client (as a trusted proxy tells it) and its User-Agent.
+    """
+
+    def __init__(self, environ: Environ, edge: Edge) -> None:
+        self._environ = environ
+        self.edge = edge
+        self.method: str = environ["REQUEST_METHOD"].upper()
+        peer = environ.get("REMOTE_ADDR", "")
+        self._proxied = proxied = edge.trusts(peer)
+        self.origin = Origin(
+            self._client_address(peer) if proxied else peer, environ.get("HTTP_USER_AGENT", "")
+        )
+        self.prefix = edge.prefix
+        if proxied and "HTTP_X_SCRIPT_NAME" in environ:
+            self.prefix = environ["HTTP_X_SCRIPT_NAME"].rstrip("/")
+        self.segments = _split_path(environ, self.prefix)
+
+    def _client_address(self, peer: str) -> str:
+        """Return the last address in X-Forwarded-For that is not a trusted proxy's own."""
+        hops = [hop.strip() for hop in self.header("X-Forwarded-For").split(",") if hop.strip()]
+        for hop in reversed(hops):
+            if not self.edge.trusts(hop):
+                return hop[:64]
+        return peer
+
+    def header(self, name: str, default: str = "") -> str:
+        """Return a request header's value, or ``default`` where it was not sent."""
+        value: str = self._environ.get("HTTP_" + name.upper().replace("-", "_"), default)
+        return value
+
+    @property
+    def host(self) -> str:
+        """Host and port that the client asked, as a trusted proxy tells them."""
+        forwarded = self.header("X-Forwarded-Host") if self._proxied else ""
+        return forwarded.split(",")[0].strip() or self.header("Host")
+
+    @property
+    def content_type(self) -> str:
+        """The body's media type in lower case, without parameters; empty if none was sent."""
+        value: str = self._environ.get("CONTENT_TYPE", "")
+        return value.partition(";")[0].strip().lower()
+
+    @property
+    def depth(self) -> str:
+        """The ``Depth`` header in lower case; empty if none was sent."""
+        return self.header("Depth").strip().lower()
+
+    @cached_property
+    def minimal(self) -> bool:
+        """True if the client wants no account of properties that are not there (RFC 8144)."""
+        preferences = {part.strip().lower() for part in self.header("Prefer").split(",")}
+        return "return=minimal" in preferences or self.header("Brief").strip().lower() == "t"
+
+    @cached_property
+    def body(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            BodyTooLarge: longer than the server accepts; the rest is left unread.
+            BadRequest: the announced length is no number.
+        """
+        length = self._environ.get("CONTENT_LENGTH") or ""
+        if length and not length.isdigit():
+            raise BadRequest("Content-Length is no number.")
+        if length and int(length) > self.edge.max_body:
+            raise BodyTooLarge(f"A body may have at most {self.edge.max_body} octets.")
+        stream = self._environ["wsgi.input"]
+        if length:
+            data: bytes = stream.read(int(length))
+            return data
+        # Without a length the body is chunked, and only a server that says so ends the stream.
+        return self._read_to_end(stream) if self._environ.get("wsgi.input_terminated") else b""
+
+    def _read_to_end(self, stream: Any) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        while chunk := stream.read(_CHUNK):
+            size += len(chunk)
+            if size > self.edge.max_body:
+                raise BodyTooLarge(f"A body may have at most {self.edge.max_body} octets.")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    @property
+    def credentials(self) -> tuple[str, str] | None:
+        """Name and password of Basic authentication (RFC 7617), or None if none are usable."""
+        scheme, _, encoded = self.header("Authorization").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        try:
+            decoded = base64.b64decode(encoded.strip(), validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        try:
+            text = decoded.decode()
+        except UnicodeDecodeError:
+            # Older clients send what they have; a name that does not exist is refused anyway.
+            text = decoded.decode("latin-1")
+        name, colon, password = text.partition(":")
+        return (name, password) if colon else None
+
+    @property
+    def conditions(self) -> Conditions:
+        """What ``If-Match`` and ``If-None-Match`` ask for."""
+        return Conditions(
+            _entity_tags(self.header("If-Match")), _entity_tags(self.header("If-None-Match"))
+        )
+
+
+def _entity_tags(value: str) -> frozenset[str] | None:
+    """Return the tags of a list header; weak ones as strong, as clients mean them."""
+    if not value.strip():
+        return None
+    return frozenset(part.strip().removeprefix("W/") for part in value.split(","))
+
+
+def _split_path(environ: Environ, prefix: str) -> tuple[str, ...]:
+    # WSGI hands octets over as Latin-1 (PEP 3333).
+    raw = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    try:
+        path = raw.encode("latin-1").decode()
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        raise BadRequest("The path is not UTF-8.") from None
+    if prefix and (path == prefix or path.startswith(prefix + "/")):
+        path = path[len(prefix) :]
+    segments = tuple(segment for segment in path.split("/") if segment)
+    if any(segment in {".", ".."} or "\0" in segment for segment in segments):
+        raise BadRequest("The path climbs or holds a NUL.")
+    return segments

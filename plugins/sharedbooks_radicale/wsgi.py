@@ -1,0 +1,24 @@
+"""What the server's worker processes load."""
+
+import os
+from pathlib import Path
+
+from sharedbooks.config import find_config, load_config
+from sharedbooks.db.upgrade import require_current_schema
+from sharedbooks.runtime import configure_logging, open_runtime
+from sharedbooks_radicale.app import Application
+
+
+def create_application() -> Application:
+    """Return the application for the configuration that ``SHAREDBOOKS_CONFIG`` names.
+
+    Raises:
+        ConfigProblem: the configuration cannot be used.
+        SchemaMismatch: the database has another schema than this program knows.
+    """
+    named = os.environ.get("SHAREDBOOKS_CONFIG")
+    config = load_config(find_config(Path(named) if named else None))
+    configure_logging(config)
+    runtime = open_runtime(config)
+    require_current_schema(runtime.database)
+    return Application(runtime)

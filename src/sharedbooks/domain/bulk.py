@@ -1,0 +1,121 @@
+"""Storing many cards at once, as an import does."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, select
+
+from sharedbooks.db.schema import cards
+from sharedbooks.domain.books import lock_book
+from sharedbooks.domain.card_rows import PreparedCard, insert_cards
+from sharedbooks.domain.cards import Card, add_uid, get_cards, replace_card, safe_resource_name
+from sharedbooks.domain.changes import raise_revision
+from sharedbooks.domain.history import Actor
+
+# Makes UIDs that no other program makes; arbitrary, the same in every version.
+_CONTENT_UIDS = uuid.UUID("6f0c2a1e-5d0b-4d0e-9a57-1c3d1f6b8e42")
+
+_BLANK_AROUND = b"\xef\xbb\xbf \t\r\n"
+
+_HOLDERS = select(cards.c.card_uid, cards.c.resource_name, cards.c.content_hash).where(
+    cards.c.book_id == bindparam("book_id"),
+    cards.c.card_uid.in_(bindparam("uids", expanding=True)),
+)
+_NAMES_TAKEN = select(cards.c.resource_name).where(
+    cards.c.book_id == bindparam("book_id"),
+    cards.c.resource_name.in_(bindparam("names", expanding=True)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BulkResult:
+    """How many cards were not there before, were there with other content, or were there so."""
+
+    added: int
+    changed: int
+    unchanged: int
+
+
+class _Edit(NamedTuple):
+    existing: Card
+    card: PreparedCard
+
+
+def with_content_uid(card: PreparedCard) -> PreparedCard:
+    """Return the card with a UID: its own, or one that the same content gives every time.
+
+    How lines end does not count, so that a file sent through a mail program gives the same.
+    """
+    if card.facts.card_uid is not None:
+        return card
+    content = card.octets.replace(b"\r\n", b"\n").strip(_BLANK_AROUND)
+    return add_uid(card, str(uuid.uuid5(_CONTENT_UIDS, content.decode("latin-1"))))
+
+
+def store_cards(
+    connection: Connection, book_id: int, actor: Actor, some: Sequence[PreparedCard]
+) -> BulkResult:
+    """Store cards, each with a UID of its own, in a book; other writers of it wait meanwhile.
+
+    A card whose UID the book has takes the place of that card, in history too. One that differs
+    from it only in blank lines around it changes nothing, since files do not tell those. Some
+    hundred cards a transaction is a good number: history and index make several rows of each.
+
+    Raises:
+        NotFound: the book is gone.
+    """
+    lock_book(connection, book_id)
+    uids = [card.card_uid for card in some]
+    holders = {
+        card_uid: (name, content_hash)
+        for card_uid, name, content_hash in connection.execute(
+            _HOLDERS, {"book_id": book_id, "uids": uids}
+        )
+    }
+    new = [card for card in some if card.card_uid not in holders]
+    edits = _edits(
+        connection,
+        book_id,
+        {
+            holders[card.card_uid][0]: card
+            for card in some
+            if card.card_uid in holders and holders[card.card_uid][1] != card.content_hash
+        },
+    )
+    steps = len(new) + len(edits)
+    if steps:
+        first = raise_revision(connection, book_id, steps) - steps + 1
+        if new:
+            insert_cards(connection, book_id, actor, first, _named(connection, book_id, new))
+        for revision, edit in enumerate(edits, start=first + len(new)):
+            replace_card(connection, book_id, edit.existing, edit.card, actor, revision)
+    return BulkResult(len(new), len(edits), len(some) - steps)
+
+
+def _edits(
+    connection: Connection, book_id: int, differing: dict[str, PreparedCard]
+) -> list[_Edit]:
+    found = get_cards(connection, book_id, list(differing))
+    edits = (_Edit(existing, differing[existing.resource_name]) for existing in found)
+    return [
+        edit
+        for edit in edits
+        if edit.existing.content.strip(_BLANK_AROUND) != edit.card.octets.strip(_BLANK_AROUND)
+    ]
+
+
+def _named(
+    connection: Connection, book_id: int, new: Sequence[PreparedCard]
+) -> list[tuple[str, PreparedCard]]:
+    """Give each card a resource name that no other card of the book has."""
+    wanted = [safe_resource_name(card.card_uid) for card in new]
+    where = {"book_id": book_id, "names": wanted}
+    taken = set(connection.execute(_NAMES_TAKEN, where).scalars())
+    named = []
+    for card in new:
+        name = safe_resource_name(card.card_uid, taken)
+        taken.add(name)
+        named.append((name, card))
+    return named
