@@ -9,7 +9,7 @@ from typing import TypeVar
 from radicale.app import Application as RadicaleApplication
 from sqlalchemy import Connection
 
-from sharedbooks.domain.homes import has_unmounted_books, mount_granted_books, open_home
+from sharedbooks.domain.homes import complete_home, is_complete
 from sharedbooks.domain.login import Member
 from sharedbooks.errors import NotFound, SharedbooksError, StoreBusy, Unauthenticated
 from sharedbooks.runtime import Runtime
@@ -118,8 +118,8 @@ class Application(RadicaleApplication):
         if handler is None:
             raise MethodNotAllowed("No resource knows this method.", allowed=METHODS.split(", "))
         member = self._runtime.database.run_read(lambda c: self._log_in(c, request))
-        call = self._call(request, self._at_home(member))
-        return self._with_home_complete(member, lambda: handler(call))
+        call = self._call(request, member)
+        return self._with_complete_home(member, lambda: handler(call))
 
     def _read(self, request: Request) -> Response:
         members: list[Member] = []
@@ -166,13 +166,10 @@ class Application(RadicaleApplication):
         scope.set_member(member)
         return member
 
-    def _at_home(self, member: Member) -> Member:
+    def _with_complete_home(self, member: Member, work: Callable[[], T]) -> T:
+        """Return ``work()``, done again if a book granted just now had no place in the home yet."""
         if member.user.first_login_at is None:
             self._complete_home(member)
-        return member
-
-    def _with_home_complete(self, member: Member, work: Callable[[], T]) -> T:
-        """Return ``work()``, done again if a book granted just now had no place in the home yet."""
         try:
             return work()
         except NotFound:
@@ -182,21 +179,17 @@ class Application(RadicaleApplication):
 
     def _complete_home(self, member: Member) -> bool:
         """Make what the member's home lacks; return False if it lacked nothing."""
-        database, user = self._runtime.database, member.user
-        books = self._runtime.config.books
-        if user.first_login_at is None:
-            database.run_write(
-                lambda connection: open_home(
-                    connection,
-                    user,
-                    personal_name=books.personal_name,
-                    personal_display_name=books.personal_display_name,
-                )
-            )
-            return True
-        if not database.run_read(lambda connection: has_unmounted_books(connection, user.id)):
+        database, books = self._runtime.database, self._runtime.config.books
+        if database.run_read(lambda connection: is_complete(connection, member.user)):
             return False
-        database.run_write(lambda connection: mount_granted_books(connection, user.id))
+        database.run_write(
+            lambda connection: complete_home(
+                connection,
+                member.user,
+                personal_name=books.personal_name,
+                personal_display_name=books.personal_display_name,
+            )
+        )
         return True
 
     def _call(self, request: Request, member: Member) -> Call:

@@ -140,8 +140,8 @@ def serve(target: str, options: ServeOptions, on_ready: Callable[[], None] | Non
         ServerFailed: a worker could not load the application, or workers keep dying.
     """
     _check_tls_files(options)
-    with _listen(options.host, options.port, options.backlog) as listener:
-        _Supervisor(target, options, listener).run(on_ready or (lambda: None))
+    with _listening(options) as listeners:
+        _Supervisor(target, options, listeners).run(on_ready or (lambda: None))
 
 
 def check_port_free(host: str, port: int) -> None:
@@ -150,22 +150,37 @@ def check_port_free(host: str, port: int) -> None:
     Raises:
         ConfigProblem: it could not.
     """
-    _listen(host, port, backlog=128).close()
+    _bind(host, port, shared=False).close()
 
 
-def _listen(host: str, port: int, backlog: int) -> socket.socket:
+@contextlib.contextmanager
+def _listening(options: ServeOptions) -> Iterator[list[socket.socket]]:
+    """One listening socket for each worker, all on the same port."""
+    # A shared port would let a second server in, so it must be free for one that does not share.
+    check_port_free(options.host, options.port)
+    with contextlib.ExitStack() as stack:
+        sockets = []
+        for _ in range(options.workers):
+            listener = stack.enter_context(_bind(options.host, options.port, shared=True))
+            for level, name, value in _KERNEL_LIMITS:
+                listener.setsockopt(level, name, value)
+            sockets.append(listener)
+        # The kernel spreads connections over the listening sockets: none may come too early.
+        for listener in sockets:
+            listener.listen(options.backlog)
+        yield sockets
+
+
+def _bind(host: str, port: int, *, shared: bool) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.create_server(
-            address[:2], family=family, backlog=backlog, dualstack_ipv6=host == "::"
+        return socket.create_server(
+            address[:2], family=family, reuse_port=shared, dualstack_ipv6=host == "::"
         )
     except OSError as error:
         raise ConfigProblem([_bind_problem(host, port, error)]) from error
-    for level, name, value in _KERNEL_LIMITS:
-        listener.setsockopt(level, name, value)
-    return listener
 
 
 def _bind_problem(host: str, port: int, error: OSError) -> str:
@@ -221,10 +236,13 @@ class _Supervisor:
     between; a worker's death is one of them.
     """
 
-    def __init__(self, target: str, options: ServeOptions, listener: socket.socket) -> None:
+    def __init__(
+        self, target: str, options: ServeOptions, listeners: Sequence[socket.socket]
+    ) -> None:
         self._target = target
         self._options = options
-        self._granian = _Granian(options, listener)
+        self._listeners = listeners
+        self._granian = _Granian(options)
         self._workers: list[_Worker] = []
         self._losses: deque[float] = deque(maxlen=_MOST_LOSSES + 1)
 
@@ -279,7 +297,9 @@ class _Supervisor:
     def _start(self, number: int) -> _Worker:
         ready, sender = multiprocessing.Pipe(duplex=False)
         with sender:
-            process = self._granian.new_process(number, partial(_load, self._target, sender))
+            process = self._granian.new_process(
+                number, self._listeners[number], partial(_load, self._target, sender)
+            )
             process.start()
         _logger.info("Worker %d starts with PID %s.", number + 1, process.pid)
         return _Worker(process, ready)
@@ -311,7 +331,7 @@ class _Granian(MPServer):
     It relies on what Granian keeps to itself; the tests of this module fail when that changes.
     """
 
-    def __init__(self, options: ServeOptions, listener: socket.socket) -> None:
+    def __init__(self, options: ServeOptions) -> None:
         super().__init__(
             "",
             interface=Interfaces.WSGI,
@@ -332,12 +352,13 @@ class _Granian(MPServer):
             ssl_key=options.tls_key,
             ssl_protocol_min=SSLProtocols.tls12,
         )
-        self._sso = listener
-        holder = SocketHolder(listener.fileno(), uds=False, backlog=options.backlog)  # type: ignore[call-arg]
-        self._shd = holder  # type: ignore[assignment]
 
-    def new_process(self, number: int, load: Callable[[], Any]) -> BaseProcess:
-        """Prepare a worker that serves the application it gets from the function."""
+    def new_process(
+        self, number: int, listener: socket.socket, load: Callable[[], Any]
+    ) -> BaseProcess:
+        """Prepare a worker that serves what comes to the socket with the application it loads."""
+        self._sso = listener
+        self._shd = SocketHolder(listener.fileno(), uds=False, backlog=self.backlog)
         worker = self._spawn_worker(number, self._spawn_wsgi_worker, load)  # type: ignore[call-arg]
         process: BaseProcess = worker.inner
         return process

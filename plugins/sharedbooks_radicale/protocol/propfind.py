@@ -9,7 +9,7 @@ from sharedbooks.domain.homes import (
     BookAccess,
     find_sharing_owner,
     get_book,
-    has_unmounted_books,
+    is_complete,
     list_home,
 )
 from sharedbooks.errors import NotFound
@@ -92,7 +92,7 @@ def _person(connection: Connection, call: Call, wanted: PropertyRequest, name: s
 
 def _books(connection: Connection, call: Call, wanted: PropertyRequest) -> Iterator[str]:
     user_id = call.member.user.id
-    if has_unmounted_books(connection, user_id):
+    if not is_complete(connection, call.member.user):
         # Caught where writing is possible; the books get their place and this is asked again.
         raise NotFound("A book was granted and has no place in the home yet.")
     for access in list_home(connection, user_id):

@@ -94,9 +94,7 @@ def store_cards(
     return BulkResult(len(new), len(edits), len(some) - steps)
 
 
-def _edits(
-    connection: Connection, book_id: int, differing: dict[str, PreparedCard]
-) -> list[_Edit]:
+def _edits(connection: Connection, book_id: int, differing: dict[str, PreparedCard]) -> list[_Edit]:
     found = get_cards(connection, book_id, list(differing))
     edits = (_Edit(existing, differing[existing.resource_name]) for existing in found)
     return [

@@ -208,35 +208,31 @@ def find_sharing_owner(
     return None if row is None else (row[0], row[1])
 
 
-def has_unmounted_books(connection: Connection, user_id: int) -> bool:
-    """True if a book was granted to the user that their home does not show yet."""
-    return connection.execute(_UNMOUNTED.limit(1), {"user_id": user_id}).first() is not None
+def is_complete(connection: Connection, user: Principal) -> bool:
+    """True if the home was opened and shows every book granted to the user."""
+    if user.first_login_at is None:
+        return False
+    return connection.execute(_UNMOUNTED.limit(1), {"user_id": user.id}).first() is None
 
 
-def mount_granted_books(connection: Connection, user_id: int) -> None:
-    """Give every granted book that has none yet a name in the user's home."""
-    lock_principal(connection, user_id)
-    missing = connection.execute(_UNMOUNTED, {"user_id": user_id}).all()
-    for book_id, owner_id, book_name, owner in missing:
-        shared_by_user = owner_id not in {ORGANISATION_ID, user_id}
-        wanted = f"{book_name}-{owner}" if shared_by_user else book_name
-        position = _OWN_POSITION if owner_id == user_id else _SHARED_POSITION
-        _mount(connection, user_id, book_id, _free_name(connection, user_id, wanted), position)
-
-
-def open_home(
+def complete_home(
     connection: Connection, user: Principal, *, personal_name: str, personal_display_name: str
 ) -> None:
-    """Do what the first login of ``user`` needs: note it, and make their personal book."""
+    """Make what the home lacks: the personal book at the first login, mounts for granted books."""
     lock_principal(connection, user.id)
     claimed = connection.execute(
         update(principals)
         .where(principals.c.id == user.id, principals.c.first_login_at.is_(None))
         .values(first_login_at=now())
     ).rowcount
-    if not claimed or find_book(connection, user.id, personal_name) is not None:
-        return
-    add_own_book(connection, user, personal_name, display_name=personal_display_name)
+    if claimed and find_book(connection, user.id, personal_name) is None:
+        add_own_book(connection, user, personal_name, display_name=personal_display_name)
+    missing = connection.execute(_UNMOUNTED, {"user_id": user.id}).all()
+    for book_id, owner_id, book_name, owner in missing:
+        shared_by_user = owner_id not in {ORGANISATION_ID, user.id}
+        wanted = f"{book_name}-{owner}" if shared_by_user else book_name
+        position = _OWN_POSITION if owner_id == user.id else _SHARED_POSITION
+        _mount(connection, user.id, book_id, _free_name(connection, user.id, wanted), position)
 
 
 def add_own_book(

@@ -24,11 +24,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as file:
+            if target.exists():
+                shutil.copymode(target, part)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, part)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -187,8 +187,9 @@ def content_lines(octets: bytes) -> Iterator[ContentLine]:
         yield content_line
         if content_line.name == "VERSION":
             is_old = content_line.raw_value.strip() == b"2.1"
-        start = position = start + len(content_line.octets)
-        line += content_line.octets.count(b"\n")
+        start += len(content_line.octets)
+        line += octets.count(b"\n", position, start)
+        position = start
 
 
 def _read_odd_line(
@@ -203,7 +204,7 @@ def _read_odd_line(
         raise InvalidCard(f"Line {line} is no property: it has no name and colon.", line=line)
     encoding = _encoding(head[2])
     if encoding is not None and encoding.is_quoted_printable:
-        end = _soft_break_end(octets, end)
+        end = _soft_break_end(octets, position, end)
         text = unfold(_SOFT_BREAK.sub(b"", octets[position:end].rstrip(b"\r\n")))
     elif is_old and b"\n" in piece and not (encoding and encoding.is_base64):
         # In 2.1 a line is folded before a space that belongs to the value (RFC 822, 3.1.1).
@@ -257,13 +258,13 @@ def _physical_end(octets: bytes, position: int) -> int:
     return match.end() if match else len(octets)
 
 
-def _soft_break_end(octets: bytes, end: int) -> int:
-    """Return where a quoted-printable value ends, whose first physical line ends at ``end``."""
+def _soft_break_end(octets: bytes, start: int, end: int) -> int:
+    """Return where a quoted-printable value ends, whose first physical line is ``start:end``."""
     # END:VCARD is never part of a value: a value that ends in a stray "=" must not swallow it.
-    while octets[max(0, end - 3) : end].rstrip(b"\r\n")[-1:] == b"=" and end < len(octets):
+    while end < len(octets) and octets[max(start, end - 3) : end].rstrip(b"\r\n").endswith(b"="):
         if _CARD_END.match(octets, end):
             break
-        end = _physical_end(octets, end)
+        start, end = end, _physical_end(octets, end)
     return end
 
 

@@ -1,0 +1,108 @@
+"""Printing: one JSON document for programs, tables and sentences for people."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import click
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sharedbooks.cli.commands import Invocation
+
+Row = Mapping[str, object]
+Columns = Mapping[str, str]
+"""Keys of rows, in the order of the table, with the heading of each."""
+
+# A name may come from any client; it must not steer the administrator's terminal.
+_CONTROL = {code: " " for code in [*range(0x20), *range(0x7F, 0xA0)]}
+
+
+def moment(microseconds: int | None) -> datetime | None:
+    """Return a moment as the database has it, or None, as a time in UTC."""
+    if microseconds is None:
+        return None
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+
+
+def say(invocation: Invocation, document: Row, *sentences: str) -> None:
+    """Print what was done: the document for programs, the sentences for people."""
+    if invocation.as_json:
+        _print_json(document)
+    else:
+        click.echo("\n".join(sentence.translate(_CONTROL) for sentence in sentences))
+
+
+def show_list(
+    invocation: Invocation, rows: Sequence[Row], columns: Columns, *, if_empty: str
+) -> None:
+    """Print rows: every key for programs; the columns, or the sentence if there are none."""
+    if invocation.as_json:
+        _print_json(rows)
+    elif rows:
+        _print_table(rows, columns)
+    else:
+        click.echo(if_empty)
+
+
+def show_details(
+    invocation: Invocation,
+    document: Row,
+    labels: Columns,
+    tables: Mapping[str, Columns] | None = None,
+) -> None:
+    """Print one thing: its values with labels, then the lists in it as tables of their own."""
+    if invocation.as_json:
+        _print_json(document)
+        return
+    width = max(len(label) for label in labels.values()) + 2
+    for key, label in labels.items():
+        click.echo(f"{label + ':':{width}}{_cell(document[key])}".rstrip())
+    for key, columns in (tables or {}).items():
+        rows = document[key]
+        if isinstance(rows, Sequence) and rows:
+            click.echo()
+            _print_table(rows, columns)
+
+
+def _print_json(document: object) -> None:
+    text = json.dumps(document, ensure_ascii=False, indent=2, default=_plain)
+    # UTF-8 whatever the terminal's encoding is (RFC 8259, section 8.1).
+    click.echo(text.encode())
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return str(value)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value.astimezone():%Y-%m-%d %H:%M}"
+    if isinstance(value, list):
+        return ", ".join(_cell(element) for element in value)
+    return str(value).translate(_CONTROL)
+
+
+def _print_table(rows: Sequence[Row], columns: Columns) -> None:
+    cells = [[_cell(row[key]) for key in columns] for row in rows]
+    if sys.stdout.isatty():
+        table = Table(*columns.values())
+        for line in cells:
+            table.add_row(*map(Text, line))
+        Console().print(table)
+        return
+    # Into a file or pipe nothing is wrapped or cut, so that each row is one line.
+    lines = [list(columns.values()), *cells]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)]
+        click.echo("  ".join(padded).rstrip())

@@ -1,0 +1,83 @@
+"""The configuration and the database that a command works with."""
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sharedbooks.cli.commands import Invocation
+from sharedbooks.config import Config, find_config, load_config
+from sharedbooks.db.engine import Database
+from sharedbooks.db.upgrade import require_current_schema
+from sharedbooks.domain.history import Actor
+from sharedbooks.errors import ConfigProblem
+from sharedbooks.runtime import open_database
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open database with the configuration that names it."""
+
+    config: Config
+    database: Database
+
+
+def read_config(invocation: Invocation, *, serving: bool = False) -> Config:
+    """Return the configuration that the command was told to use, or that is found.
+
+    Raises:
+        ConfigProblem: there is none, or it cannot be used.
+    """
+    return load_config(find_config(invocation.config_path), serving=serving)
+
+
+@contextmanager
+def open_any_store(config: Config) -> Iterator[Store]:
+    """Open the database of ``config``, whatever schema it has.
+
+    Raises:
+        ConfigProblem: the package that talks to such a database is not installed.
+    """
+    try:
+        database = open_database(config)
+    except ModuleNotFoundError as error:
+        raise ConfigProblem(
+            [
+                f"[database] url needs the Python package {error.name}, which is not installed; "
+                "install sharedbooks[postgresql] or sharedbooks[mariadb]."
+            ]
+        ) from error
+    try:
+        yield Store(config, database)
+    finally:
+        database.close()
+
+
+@contextmanager
+def open_store(invocation: Invocation) -> Iterator[Store]:
+    """Open the configured database, which has to have the present schema.
+
+    Raises:
+        ConfigProblem: the configuration is not there or cannot be used.
+        SchemaMismatch: the database has another schema; says which command mends it.
+        StoreBusy: the database cannot be reached.
+    """
+    with open_any_store(read_config(invocation)) as store:
+        require_current_schema(store.database)
+        yield store
+
+
+def administrator(client: str) -> Actor:
+    """Return who runs this command, as history writes them down.
+
+    Args:
+        client: the command, for instance ``sharedbooks import``.
+    """
+    try:
+        # Behind sudo, the person counts and not root.
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name.
+        name = f"uid {os.getuid()}"
+    return Actor(None, name, "", client)
