@@ -1,7 +1,7 @@
 """The server's application: Radicale's, with CardDAV of our own and one session a request."""
 
-import io
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -22,7 +22,7 @@ from sharedbooks_radicale.protocol.mkcol import mkcalendar, mkcol
 from sharedbooks_radicale.protocol.propfind import propfind
 from sharedbooks_radicale.protocol.proppatch import proppatch
 from sharedbooks_radicale.protocol.put import delete, put
-from sharedbooks_radicale.protocol.report import QUERY, report
+from sharedbooks_radicale.protocol.report import report
 from sharedbooks_radicale.protocol.transfer import transfer
 from sharedbooks_radicale.protocol.xml import parse_body
 from sharedbooks_radicale.radicale_configuration import radicale_configuration
@@ -48,6 +48,8 @@ _WRITING = {
 }
 """Methods that open a write transaction themselves, once everything else is checked."""
 
+_CHUNK = 64 * 1024
+
 _WELL_KNOWN = (".well-known", "carddav")
 _HEALTH = ("-", "health")
 
@@ -56,8 +58,7 @@ class Application(RadicaleApplication):
     """A WSGI application over one ``Runtime``.
 
     Every request is one read snapshot, or one write transaction that is committed only when the
-    answer is a success. Radicale's own handler answers ``addressbook-query``; it reads through the
-    storage plugin, which joins the snapshot of the request.
+    answer is a success.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -70,11 +71,14 @@ class Application(RadicaleApplication):
             config.server.max_body,
             config.server.realm,
         )
+        # A body may come slowly, or never: half of the threads stay free for other requests.
+        self._discarding = threading.BoundedSemaphore(max(1, config.server.threads // 2))
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         started = time.perf_counter()
         response = self._answer(environ)
+        self._discard_body(environ)
         start_response(response.status_line, response.wsgi_headers())
         _logger.debug(
             "%s %r: %d in %.1f ms",
@@ -84,6 +88,23 @@ class Application(RadicaleApplication):
             (time.perf_counter() - started) * 1000,
         )
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [response.body]
+
+    def _discard_body(self, environ: Environ) -> None:
+        """Read what the answer could do without, such as a photo sent before the password.
+
+        The server closes a connection with octets on it that nobody has read, and many clients
+        then miss the answer. Those that wait for leave to send a body need not send it at all.
+        """
+        announced = environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
+        if not announced or not environ.get("wsgi.input_terminated") or "HTTP_EXPECT" in environ:
+            return
+        if self._discarding.acquire(blocking=False):
+            try:
+                left = self._edge.max_body
+                while left > 0 and (chunk := environ["wsgi.input"].read(_CHUNK)):
+                    left -= len(chunk)
+            finally:
+                self._discarding.release()
 
     def _answer(self, environ: Environ) -> Response:
         try:
@@ -143,20 +164,7 @@ class Application(RadicaleApplication):
     def _handle_reading(self, connection: Connection, call: Call) -> Response:
         if call.request.method != "REPORT":
             return _READING[call.request.method](connection, call)
-        root = parse_body(call.request.body)
-        if root is not None and root.tag == QUERY:
-            return self._query_by_radicale(call)
-        return report(connection, call, root)
-
-    def _query_by_radicale(self, call: Call) -> Response:
-        request = call.request
-        environ = {"wsgi.input": io.BytesIO(request.body), "CONTENT_LENGTH": str(len(request.body))}
-        path = "/" + "/".join(request.segments) + "/"
-        status, headers, answer, _ = self.do_REPORT(
-            environ, request.prefix, path, call.member.user.name, set(), {"host": "", "method": ""}
-        )
-        body = answer.encode() if isinstance(answer, str) else answer or b""
-        return Response(int(status), dict(headers), body)
+        return report(connection, call, parse_body(call.request.body))
 
     def _log_in(self, connection: Connection, request: Request) -> Member:
         credentials = request.credentials

@@ -7,7 +7,7 @@ from radicale.config import Configuration
 from sqlalchemy import Connection
 
 from sharedbooks.config import ServerConfig
-from sharedbooks.domain.homes import has_unmounted_books
+from sharedbooks.domain.homes import is_complete
 from sharedbooks.domain.login import Member, Origin
 from sharedbooks.errors import TooManyLogins, Unauthenticated
 from sharedbooks.runtime import Runtime
@@ -44,8 +44,7 @@ class Auth(BaseAuth):
 
         def check(connection: Connection) -> tuple[Member, bool]:
             member = self._runtime.authenticator.login(connection, login, password, origin)
-            opened = member.user.first_login_at is not None
-            return member, opened and not has_unmounted_books(connection, member.user.id)
+            return member, is_complete(connection, member.user)
 
         try:
             member, complete = self._runtime.database.run_read(check)

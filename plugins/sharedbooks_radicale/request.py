@@ -109,7 +109,7 @@ class Request:
 
         Raises:
             BodyTooLarge: longer than the server accepts; the rest is left unread.
-            BadRequest: the announced length is no number.
+            BadRequest: the announced length is no number, or the client left before its end.
         """
         length = self._environ.get("CONTENT_LENGTH") or ""
         if length and not length.isdigit():
@@ -119,6 +119,8 @@ class Request:
         stream = self._environ["wsgi.input"]
         if length:
             data: bytes = stream.read(int(length))
+            if len(data) < int(length):
+                raise BadRequest("The body ended before its announced length.")
             return data
         # Without a length the body is chunked, and only a server that says so ends the stream.
         return self._read_to_end(stream) if self._environ.get("wsgi.input_terminated") else b""

@@ -26,6 +26,7 @@ handlers, however, and with them this mode
 - writes no User-Agent into history, and does not try a transaction again that met another one.
 """
 
+import errno
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,13 +34,15 @@ from pathlib import Path
 from typing import Any
 
 from radicale.config import filepath
+from radicale.pathutils import CollidingPathError
+from radicale.storage import ComponentNotFoundError
 from sqlalchemy import Connection
 
 from sharedbooks.config import Config, find_config, load_config
 from sharedbooks.db.upgrade import require_current_schema
-from sharedbooks.domain.homes import mount_granted_books, open_home
+from sharedbooks.domain import homes
 from sharedbooks.domain.principals import Principal, PrincipalKind, find_principal
-from sharedbooks.errors import SharedbooksError
+from sharedbooks.errors import AccessDenied, Conflict, NotFound, SharedbooksError, StoreFull
 from sharedbooks.runtime import Runtime, configure_logging, open_runtime
 from sharedbooks_radicale.scope import current_connection, current_member
 
@@ -109,11 +112,42 @@ def find_user(connection: Connection, name: str) -> Principal | None:
 
 
 def complete_home(connection: Connection, config: Config, user: Principal) -> None:
-    """Make what the home of ``user`` lacks: their personal book, then places for granted ones."""
-    open_home(
+    """Make what the home of ``user`` lacks, as configured."""
+    homes.complete_home(
         connection,
         user,
         personal_name=config.books.personal_name,
         personal_display_name=config.books.personal_display_name,
     )
-    mount_granted_books(connection, user.id)
+
+
+@contextmanager
+def change() -> Iterator[Connection]:
+    """Open a savepoint of the request's write transaction.
+
+    Radicale turns what is raised here into a returned 4xx and then leaves its lock as if all were
+    well, so that the transaction is committed: what was half done must be undone before.
+
+    Raises:
+        ValueError: the domain refused, in the words by which Radicale chooses the status.
+    """
+    connection = current_connection()
+    if connection is None:
+        raise RuntimeError("Radicale writes without its lock.")
+    try:
+        with connection.begin_nested():
+            yield connection
+    except NotFound as error:
+        raise ComponentNotFoundError(str(error)) from error
+    except Conflict as error:
+        raise CollidingPathError(str(error)) from error
+    except SharedbooksError as error:
+        raise refusal(error) from error
+
+
+def refusal(error: SharedbooksError) -> ValueError:
+    """Return ``error`` as Radicale's 403, 507 or else 400."""
+    for kind, number in ((AccessDenied, errno.EACCES), (StoreFull, errno.ENOSPC)):
+        if isinstance(error, kind):
+            return ValueError(f"[Errno {number}] {error}")
+    return ValueError(str(error))

@@ -3,14 +3,11 @@
 Granian answers the requests. It falls short of our promises in a few places, which this module
 makes up for:
 
-* Granian gives every worker a listening socket of its own (``SO_REUSEPORT``). Connections that
-  wait in the queue of a worker are reset when that worker is replaced, and a second server on the
-  same port starts without complaint. Here all workers share one socket that the main process
-  holds.
-* Granian takes a new worker for ready after a fixed time and stops the old one even if the new
-  one is broken; workers that die at start may be started anew for ever. Here a worker reports
-  that it is ready.
-* Granian has no time limit for an answer nobody reads. The kernel's limits are set on the socket.
+* Its workers open a listening socket each, and connections that wait at a worker's socket are reset
+  when the worker is replaced. Here the main process holds the sockets for the workers.
+* It takes a new worker for ready after a fixed time, stops the old one even if the new one is
+  broken, and may start workers that die at start for ever. Here workers report that they are ready.
+* It waits without limit for a client to fetch an answer. Here the kernel limits that.
 
 A body that arrives slowly keeps a thread busy, without limit of time: threads bound how many such
 clients one worker bears, and a proxy that buffers requests takes them off it altogether.
@@ -24,13 +21,14 @@ import ipaddress
 import logging
 import multiprocessing
 import os
+import select
 import signal
 import socket
 import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -39,18 +37,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from granian import net as granian_net
 from granian.constants import HTTPModes, Interfaces, RuntimeModes, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.net import SocketHolder  # type: ignore[attr-defined]
 from granian.server.mp import MPServer
 
 from sharedbooks.errors import ConfigProblem, SharedbooksError, StoreBusy
 
 _logger = logging.getLogger(__name__)
 
+_SocketHolder: Any = granian_net.SocketHolder  # type: ignore[attr-defined]
+_Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 _SIGNALS = _STOP_SIGNALS | {signal.SIGHUP, signal.SIGCHLD}
+# Tells a worker to take no more connections; SIGTERM follows when the linger is over.
+_LEAVE = signal.SIGUSR1
+# For requests already on their way over connections that Granian would close at once.
+_LINGER_SECONDS = 1.0
 _KERNEL_LIMITS = (
     # Phones vanish without a word: find out after some two minutes of silence.
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -61,11 +65,19 @@ _KERNEL_LIMITS = (
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 120_000),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
 )
+# For the header of the next request; an idle connection is kept as long.
+_HEADER_TIMEOUT_MS = 30_000
+_MAX_HEADER_BYTES = 64 * 1024
 # A worker opens its TLS files after it has loaded the application; so long it is on probation.
-_SETTLE_SECONDS = 0.3
+_SETTLE_SECONDS = 0.2
 # More losses of running workers than this within the window are not bad luck.
 _MOST_LOSSES = 5
 _LOSS_WINDOW_SECONDS = 60.0
+_BIND_REMEDIES = {
+    errno.EADDRINUSE: "stop the program that listens there or choose another [server] port",
+    errno.EADDRNOTAVAIL: "give [server] host an address of this machine",
+    errno.EACCES: "choose a [server] port above 1023 or let the service bind low ports",
+}
 _GRANIAN_LOGS_THROUGH_ROOT: dict[str, Any] = {
     "formatters": {},
     "handlers": {},
@@ -93,9 +105,6 @@ class ServeOptions:
         backlog: connections the kernel lets wait, at least 128.
         shutdown_timeout: seconds a worker may take to finish its requests before it is killed.
         log_level: ``critical``, ``error``, ``warning``, ``info`` or ``debug``.
-        header_timeout: seconds until a connection must have sent the header of its next request;
-            also how long an idle connection is kept.
-        max_header_bytes: largest header of a request, at least 8192.
         max_connections: connections a worker holds open at a time; more wait in the backlog.
             Each takes a file descriptor.
     """
@@ -109,8 +118,6 @@ class ServeOptions:
     backlog: int = 1024
     shutdown_timeout: float = 30.0
     log_level: str = "info"
-    header_timeout: float = 30.0
-    max_header_bytes: int = 64 * 1024
     max_connections: int = 512
 
 
@@ -139,6 +146,7 @@ def serve(target: str, options: ServeOptions, on_ready: Callable[[], None] | Non
         ConfigProblem: the address cannot be bound or the TLS files cannot be used.
         ServerFailed: a worker could not load the application, or workers keep dying.
     """
+    multiprocessing.set_start_method("fork", force=True)
     _check_tls_files(options)
     with _listening(options) as listeners:
         _Supervisor(target, options, listeners).run(on_ready or (lambda: None))
@@ -150,7 +158,7 @@ def check_port_free(host: str, port: int) -> None:
     Raises:
         ConfigProblem: it could not.
     """
-    _bind(host, port, shared=False).close()
+    _bind(host, port, backlog=1, shared=False).close()
 
 
 @contextlib.contextmanager
@@ -161,72 +169,56 @@ def _listening(options: ServeOptions) -> Iterator[list[socket.socket]]:
     with contextlib.ExitStack() as stack:
         sockets = []
         for _ in range(options.workers):
-            listener = stack.enter_context(_bind(options.host, options.port, shared=True))
+            listener = _bind(options.host, options.port, options.backlog, shared=True)
+            stack.enter_context(listener)
             for level, name, value in _KERNEL_LIMITS:
                 listener.setsockopt(level, name, value)
             sockets.append(listener)
-        # The kernel spreads connections over the listening sockets: none may come too early.
-        for listener in sockets:
-            listener.listen(options.backlog)
         yield sockets
 
 
-def _bind(host: str, port: int, *, shared: bool) -> socket.socket:
+def _bind(host: str, port: int, backlog: int, *, shared: bool) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
+        every = host == "::"
         return socket.create_server(
-            address[:2], family=family, reuse_port=shared, dualstack_ipv6=host == "::"
+            address[:2], family=family, backlog=backlog, reuse_port=shared, dualstack_ipv6=every
         )
     except OSError as error:
         raise ConfigProblem([_bind_problem(host, port, error)]) from error
 
 
 def _bind_problem(host: str, port: int, error: OSError) -> str:
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if isinstance(error, socket.gaierror):
         return f"The host name {host!r} is unknown; give [server] host an address of this machine."
-    remedies = {
-        "EADDRINUSE": "stop the program that listens there or choose another [server] port",
-        "EADDRNOTAVAIL": "give [server] host an address of this machine",
-        "EACCES": "choose a [server] port above 1023 or allow the service to bind low ports",
-    }
-    reason = (error.strerror or str(error)).lower()
-    name = next((n for n in remedies if error.errno == getattr(errno, n, None)), "")
-    return (
-        f"Cannot listen on {place} ({reason}); {remedies.get(name, 'see [server] host and port')}."
-    )
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    number = error.errno or 0
+    remedy = _BIND_REMEDIES.get(number, "correct [server] host and port")
+    return f"Cannot listen on {place} ({os.strerror(number).lower()}); {remedy}."
 
 
 def _check_tls_files(options: ServeOptions) -> None:
     certificate, key = options.tls_certificate, options.tls_key
     if certificate is None or key is None:
-        if certificate is not key:
-            raise ConfigProblem(["Set both tls_certificate and tls_key in [server], or neither."])
         return
-    for path in (certificate, key):
-        try:
-            path.read_bytes()
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            problem = f"Cannot read the TLS file {path} ({reason}); correct the path or its rights."
-            raise ConfigProblem([problem]) from error
     try:
+        for path in (certificate, key):
+            path.read_bytes()
         # Without a password given, OpenSSL asks for one on the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
     except ssl.SSLError as error:
+        reason = (error.reason or "not in PEM format").replace("_", " ").lower()
         problem = (
-            f"The TLS files {certificate} and {key} cannot be used ({_ssl_reason(error)}); give a "
-            "PEM certificate and its own private key without a password."
+            f"The TLS files {certificate} and {key} cannot be used together ({reason}); give a "
+            "PEM certificate and its own private key, without a password."
         )
         raise ConfigProblem([problem]) from error
-
-
-def _ssl_reason(error: ssl.SSLError) -> str:
-    if error.reason == "KEY_VALUES_MISMATCH":
-        return "the key belongs to another certificate"
-    return (error.reason or "not PEM").replace("_", " ").lower()
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        problem = f"Cannot read the TLS file {error.filename} ({reason}); correct path or rights."
+        raise ConfigProblem([problem]) from error
 
 
 class _Supervisor:
@@ -251,12 +243,16 @@ class _Supervisor:
         with _signals_held():
             try:
                 self._workers = [self._start(number) for number in range(self._options.workers)]
-                if all(self._comes_up(worker) for worker in self._workers):
+                if all(self._comes_up(worker, _SETTLE_SECONDS) for worker in self._workers):
                     on_ready()
                     self._watch()
                 elif not _stop_asked():
                     raise ServerFailed("A worker process could not start; the log tells why.")
             finally:
+                # Each worker now has the last handle of its socket: clients are refused as soon as
+                # it has taken in those that wait.
+                for listener in self._listeners:
+                    listener.close()
                 self._retire(self._workers)
 
     def _watch(self) -> None:
@@ -286,7 +282,7 @@ class _Supervisor:
             return
         for number, old in enumerate(self._workers):
             worker = self._start(number)
-            if not self._comes_up(worker):
+            if not self._comes_up(worker, _SETTLE_SECONDS):
                 _logger.error("Reload given up, the workers not yet replaced go on.")
                 self._retire([worker])
                 return
@@ -297,28 +293,34 @@ class _Supervisor:
     def _start(self, number: int) -> _Worker:
         ready, sender = multiprocessing.Pipe(duplex=False)
         with sender:
-            process = self._granian.new_process(
-                number, self._listeners[number], partial(_load, self._target, sender)
-            )
+            listener = self._listeners[number]
+            siblings = [other for other in self._listeners if other is not listener]
+            load = partial(_load, self._target, listener, siblings, sender)
+            process = self._granian.new_process(number, listener, load)
             process.start()
         _logger.info("Worker %d starts with PID %s.", number + 1, process.pid)
         return _Worker(process, ready)
 
-    def _comes_up(self, worker: _Worker) -> bool:
-        """Wait until the worker serves; False if it died or the server is to stop."""
+    def _comes_up(self, worker: _Worker, probation: float = 0) -> bool:
+        """Wait until the worker is ready; False if it died first or the server is to stop."""
         with worker.ready:
             while worker.process.is_alive() and not _stop_asked():
                 if worker.ready.poll(0.1):
-                    worker.process.join(_SETTLE_SECONDS)
-                    return worker.process.is_alive()
+                    worker.process.join(probation)
+                    return worker.process.is_alive() or not probation
         return False
 
     def _retire(self, workers: Sequence[_Worker]) -> None:
         deadline = time.monotonic() + self._options.shutdown_timeout
         for worker in workers:
+            if worker.process.is_alive() and worker.process.pid:
+                os.kill(worker.process.pid, _LEAVE)
+        linger_end = time.monotonic() + _LINGER_SECONDS
+        for worker in workers:
+            worker.process.join(max(linger_end - time.monotonic(), 0))
             worker.process.terminate()
         for worker in workers:
-            worker.process.join(max(deadline - time.monotonic(), 0.01))
+            worker.process.join(max(deadline - time.monotonic(), 0))
             if worker.process.is_alive():
                 _logger.warning("Worker with PID %s did not finish in time.", worker.process.pid)
                 worker.process.kill()
@@ -340,8 +342,8 @@ class _Granian(MPServer):
             # With HTTP/2 on offer, Granian waits without limit for a client's first octet.
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(
-                header_read_timeout=int(options.header_timeout * 1000),
-                max_buffer_size=options.max_header_bytes,
+                header_read_timeout=_HEADER_TIMEOUT_MS,
+                max_buffer_size=_MAX_HEADER_BYTES,
             ),
             websockets=False,
             backlog=options.backlog,
@@ -358,8 +360,8 @@ class _Granian(MPServer):
     ) -> BaseProcess:
         """Prepare a worker that serves what comes to the socket with the application it loads."""
         self._sso = listener
-        self._shd = SocketHolder(listener.fileno(), uds=False, backlog=self.backlog)
-        worker = self._spawn_worker(number, self._spawn_wsgi_worker, load)  # type: ignore[call-arg]
+        self._shd = _SocketHolder(listener.fileno(), uds=False, backlog=self.backlog)
+        worker = self._spawn_worker(number, self._spawn_wsgi_worker, load)
         process: BaseProcess = worker.inner
         return process
 
@@ -379,8 +381,12 @@ def _stop_asked() -> bool:
     return bool(signal.sigpending() & _STOP_SIGNALS)
 
 
-def _load(target: str, ready: Connection) -> Callable[..., Any]:
+def _load(
+    target: str, listener: socket.socket, siblings: Sequence[socket.socket], ready: Connection
+) -> _Application:
     """Get the application in a new worker, and the process into a state fit for it."""
+    for sibling in siblings:
+        sibling.close()
     # Out of the terminal's reach: the main process alone tells workers to stop. Granian hangs when
     # it is told more than twice.
     os.setpgid(0, 0)
@@ -391,9 +397,45 @@ def _load(target: str, ready: Connection) -> Callable[..., Any]:
     for name in [n for n in os.environ if n.startswith(("HTTP_", "CONTENT_", "REMOTE_", "AUTH_"))]:
         del os.environ[name]
     module, _, function = target.partition(":")
-    application: Callable[..., Any] = getattr(importlib.import_module(module), function)()
+    application: _Application = getattr(importlib.import_module(module), function)()
+    leaving = threading.Event()
+
+    def leave(*_: object) -> None:
+        _stop_accepting(listener)
+        leaving.set()
+
+    signal.signal(_LEAVE, leave)
     ready.send(None)
-    return application
+    return _closing_when(leaving, application)
+
+
+def _stop_accepting(listener: socket.socket) -> None:
+    # Other processes hold the same socket, so that it cannot be shut down. Granian's handle on it
+    # is made one on a socket to which nobody connects.
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.settimeout(0)
+        silent.bind("")
+        silent.listen()
+        # Once nobody holds the socket any more, connections not yet accepted would be reset.
+        for _ in range(200):
+            if not select.select([listener], [], [], 0)[0]:
+                break
+            time.sleep(0.001)
+        os.dup2(silent.fileno(), listener.fileno())
+
+
+def _closing_when(leaving: threading.Event, application: _Application) -> _Application:
+    """The application, whose answers end their connection once the worker is leaving."""
+
+    def closing(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            if leaving.is_set():
+                headers = [*headers, ("Connection", "close")]
+            return start_response(status, headers, *exc_info)
+
+        return application(environ, start)
+
+    return closing
 
 
 def _leave_with_parent() -> None:

@@ -1,7 +1,7 @@
 import pytest
-from tests.support.factories import Device, make_device
 
 from sharedbooks.db.engine import Database
+from tests.support.factories import Device, make_device
 
 
 @pytest.fixture

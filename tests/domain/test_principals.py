@@ -16,6 +16,7 @@ from tests.support.factories import (
     look_home,
     make_book,
     make_group,
+    make_new_user,
     make_own_book,
     make_user,
     vcard,
@@ -43,7 +44,7 @@ def _find(database: Database, name: str, kind: PrincipalKind = PrincipalKind.USE
 
 
 def test_user_has_what_was_given(database: Database) -> None:
-    made = make_user(database, "alice", display_name="Alice Å", email="alice@example.org")
+    made = make_new_user(database, "alice", display_name="Alice Å", email="alice@example.org")
     assert made == database.run_read(lambda c: principals.get_user(c, "alice"))
     assert (made.display_name, made.email) == ("Alice Å", "alice@example.org")
     assert made.enabled
@@ -54,6 +55,7 @@ def test_user_has_what_was_given(database: Database) -> None:
 def test_display_name_is_the_name_unless_given(database: Database) -> None:
     assert make_user(database, "bob").display_name == "bob"
     assert make_group(database, "crew").display_name == "crew"
+    assert make_user(database, "carol", display_name="ü" * 300).display_name == "ü" * 255
 
 
 def test_names_are_kept_exactly(database: Database) -> None:

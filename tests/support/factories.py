@@ -1,11 +1,12 @@
 """Users, books and cards for tests, and a device that works on a book as requests do."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from sharedbooks.db.engine import Database
+from sharedbooks.db.schema import principals as principal_table
 from sharedbooks.domain import books, cards, changes, grants, homes, principals
 from sharedbooks.domain.books import Book
 from sharedbooks.domain.cards import Card, Stored
@@ -20,11 +21,24 @@ from sharedbooks.identifiers import parse_book_reference
 MAX_CARD_SIZE = 10_000_000
 
 
-def make_user(database: Database, name: str = "alice", **more: str) -> Principal:
+def make_new_user(database: Database, name: str = "alice", **more: str) -> Principal:
     """Make a local user who has never logged in."""
     return database.run_write(
         lambda connection: principals.add_principal(connection, PrincipalKind.USER, name, **more)
     )
+
+
+def make_user(database: Database, name: str = "alice", **more: str) -> Principal:
+    """Make a local user who has logged in before, and whose home is empty."""
+    user = make_new_user(database, name, **more)
+    moment = user.created_at
+    with database.write() as connection:
+        connection.execute(
+            update(principal_table)
+            .where(principal_table.c.id == user.id)
+            .values(first_login_at=moment)
+        )
+    return replace(user, first_login_at=moment)
 
 
 def make_group(database: Database, name: str, members: Iterable[Principal] = ()) -> Principal:
@@ -57,10 +71,19 @@ def take(database: Database, book: Book, grantee: Principal) -> None:
     database.run_write(lambda connection: grants.remove_grant(connection, book, grantee))
 
 
+def complete_home(database: Database, user: Principal) -> None:
+    """Make what the user's home lacks."""
+    database.run_write(
+        lambda connection: homes.complete_home(
+            connection, user, personal_name="contacts", personal_display_name="Contacts"
+        )
+    )
+
+
 def look_home(database: Database, user: Principal) -> dict[str, BookAccess]:
     """Return what the user's home shows, by name, as a client's first request makes it."""
-    if database.run_read(lambda connection: homes.has_unmounted_books(connection, user.id)):
-        database.run_write(lambda connection: homes.mount_granted_books(connection, user.id))
+    if not database.run_read(lambda connection: homes.is_complete(connection, user)):
+        complete_home(database, user)
     listed = database.run_read(lambda connection: homes.list_home(connection, user.id))
     return {access.name: access for access in listed}
 

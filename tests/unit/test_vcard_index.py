@@ -11,7 +11,7 @@ from sharedbooks.vcard.index import INDEXED_NAMES, MAX_VALUE_LENGTH, fold_text, 
 
 
 def rows(octets: bytes) -> list[tuple[str, str]]:
-    return [tuple(row) for line in content_lines(octets) for row in index_line(line)]
+    return [(row.name, row.value) for line in content_lines(octets) for row in index_line(line)]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,7 @@ def rows(octets: bytes) -> list[tuple[str, str]]:
         (b"X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:1", []),
         (b"X-LONG:" + b"a" * 256, []),
         (b"X-FOLDED:" + b"a\r\n " * 256, []),
+        (b"X-FOLDED:" + b"a\r\n " * 255, [("X-FOLDED", "a" * 255)]),
         (b"X-" + b"A" * 63 + b":a", []),
         (b"VND-63-MEMOJI-DETAILS:a", []),
     ],
@@ -52,7 +53,7 @@ def test_rows_of_a_line(octets: bytes, expected: list[tuple[str, str]]) -> None:
 
 
 def test_longest_names_and_values_have_a_row() -> None:
-    name = "X-" + "A" * 62
+    name = "X-" + "A" * 61
     assert rows(f"{name}:{'b' * 255}".encode()) == [(name, "b" * 255)]
 
 

@@ -1,4 +1,7 @@
 import itertools
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -32,7 +35,7 @@ def test_a_blank_file_has_no_cards(octets: bytes) -> None:
     assert split(octets) == []
 
 
-def test_an_open_file_can_be_given_as_it_is(tmp_path) -> None:
+def test_an_open_file_can_be_given_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "cards.vcf"
     path.write_bytes(A * 3)
     with path.open("rb") as file:
@@ -96,21 +99,26 @@ def test_memory_is_bounded_by_the_largest_card() -> None:
     assert second.problem is None
 
 
+def zeros_then_a_card() -> Iterator[bytes]:
+    for _ in range(300):
+        yield bytes(10_000)
+    yield b"\n" + A
+
+
 def test_a_file_without_lines_is_not_kept() -> None:
-    seen = 0
-
-    def zeros():
-        nonlocal seen
-        for _ in range(200):
-            seen += 1
-            yield bytes(1000)
-        yield b"\n" + A
-
-    garbage, card = split_cards(zeros(), max_octets=5000)
-    assert seen == 200
-    assert garbage.octets == b""
+    tracemalloc.start()
+    garbage, card = split_cards(zeros_then_a_card(), max_octets=20_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 500_000
+    assert (garbage.octets, garbage.line) == (b"", 1)
     assert garbage.problem is not None
     assert card == RawCard(A, 2, None)
+
+
+def test_a_byte_order_mark_inside_an_agent_is_kept() -> None:
+    octets = AGENT.replace(b"\r\nBEGIN", b"\r\n\xef\xbb\xbfBEGIN")
+    assert split(octets) == [RawCard(octets, 1, None)]
 
 
 def test_a_card_of_exactly_the_limit_is_kept() -> None:
@@ -148,7 +156,7 @@ def test_nothing_but_blanks_is_lost(octets: bytes) -> None:
         before, found, rest = rest.partition(card.octets)
         assert found
         assert not before.strip(b"\xef\xbb\xbf \t\r\n")
-        assert card.octets.strip()
+        assert card.octets.strip(b" \t\r\n")
     assert not rest.strip(b"\xef\xbb\xbf \t\r\n")
 
 

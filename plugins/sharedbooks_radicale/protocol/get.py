@@ -5,9 +5,11 @@ from urllib.parse import quote
 from sqlalchemy import Connection
 
 from sharedbooks.domain.cards import get_card, iterate_cards
+from sharedbooks.domain.conditions import Conditions
 from sharedbooks.domain.homes import get_book
+from sharedbooks.errors import NotFound
 from sharedbooks_radicale.failures import MethodNotAllowed
-from sharedbooks_radicale.protocol.call import BookPath, Call, CardPath
+from sharedbooks_radicale.protocol.call import BookPath, Call, CardPath, HomePath
 from sharedbooks_radicale.protocol.properties import CARD_TYPE, ctag, http_date
 from sharedbooks_radicale.response import Response
 
@@ -17,7 +19,8 @@ def get(connection: Connection, call: Call) -> Response:
 
     Raises:
         NotFound: nothing is there for this member.
-        MethodNotAllowed: the root and homes hold no content.
+        PreconditionFailed: the client means another content (``If-Match``).
+        MethodNotAllowed: the root and the member's home hold no content.
     """
     user_id = call.member.user.id
     match call.path():
@@ -40,8 +43,10 @@ def get(connection: Connection, call: Call) -> Response:
             cards = iterate_cards(connection, access.book_id)
             content = b"".join(_ended(card.content) for card in cards)
             return _unless_known(call, Response(200, headers, content))
+        case HomePath(name) if name != call.member.user.name:
+            raise NotFound("There is nothing here.")
     raise MethodNotAllowed(
-        "There is nothing to download here.", allowed=("OPTIONS", "PROPFIND", "MKCOL", "PROPPATCH")
+        "There is nothing to download here.", allowed=("OPTIONS", "PROPFIND", "PROPPATCH")
     )
 
 
@@ -52,7 +57,9 @@ def _ended(content: bytes) -> bytes:
 
 def _unless_known(call: Call, response: Response) -> Response:
     """Return 304 without a body if the client has this very content (RFC 9110, 13.1.2)."""
-    known = call.request.conditions.if_none_match
+    conditions = call.request.conditions
+    Conditions(if_match=conditions.if_match).require(response.headers["ETag"])
+    known = conditions.if_none_match
     if known is None or not ({"*", response.headers["ETag"]} & known):
         return response
     return Response(304, {"ETag": response.headers["ETag"]})

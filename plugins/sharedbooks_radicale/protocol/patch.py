@@ -5,10 +5,12 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sharedbooks_radicale.failures import BadRequest, Refused
-from sharedbooks_radicale.protocol.xml import carddav, dav, element, serialise
+from sharedbooks_radicale.protocol.xml import CARDDAV, DAV, carddav, dav, element, serialise
 
 DISPLAYNAME = dav("displayname")
 DESCRIPTION = carddav("addressbook-description")
+
+_SERVERS_OWN = (f"{{{DAV}}}", f"{{{CARDDAV}}}")
 
 _MAX_DEAD_PROPERTIES = 64 * 1024
 """Characters of XML that clients may store beside a book or home."""
@@ -39,9 +41,16 @@ class Patch:
         }
 
     def protected(self, live: Container[str]) -> list[str]:
-        """Return the names wished for that belong to the server."""
+        """Return the names wished for that belong to the server.
+
+        All of WebDAV's and CardDAV's do, also those that this resource lacks: a ``getetag`` that
+        a client made up would pass for the server's.
+        """
         return [
-            name for name in self.wishes if name in live and name not in {DISPLAYNAME, DESCRIPTION}
+            name
+            for name in self.wishes
+            if (name in live or name.startswith(_SERVERS_OWN))
+            and name not in {DISPLAYNAME, DESCRIPTION}
         ]
 
 

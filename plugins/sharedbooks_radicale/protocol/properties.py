@@ -10,6 +10,7 @@ from sharedbooks.domain.cards import CardInfo
 from sharedbooks.domain.changes import sync_token
 from sharedbooks.domain.homes import BookAccess
 from sharedbooks.domain.principals import Principal
+from sharedbooks.vcard.contentlines import unfold
 from sharedbooks_radicale.protocol.hrefs import make_href
 from sharedbooks_radicale.protocol.privileges import (
     book_privileges,
@@ -73,6 +74,17 @@ def _table(getters: Mapping[str, Getter[R]]) -> PropertyTable[R]:
 
 def _iso_date(moment: int) -> str:
     return datetime.fromtimestamp(moment // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def card_text(content: bytes) -> str:
+    """Return a card as text, for XML.
+
+    Some clients fold inside a character; such a card is whole only without its folds.
+    """
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return unfold(content).decode(errors="replace")
 
 
 def http_date(moment: int) -> str:

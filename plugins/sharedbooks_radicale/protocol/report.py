@@ -1,7 +1,8 @@
-"""REPORT on a book: sync-collection (RFC 6578) and addressbook-multiget (RFC 6352, 8.7)."""
+"""REPORT on a book: sync-collection (RFC 6578), multiget and query (RFC 6352, 8.6 and 8.7)."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from sqlalchemy import Connection
 
@@ -15,28 +16,26 @@ from sharedbooks.domain.cards import (
 )
 from sharedbooks.domain.changes import changes_since
 from sharedbooks.domain.homes import BookAccess, get_book
+from sharedbooks.domain.search import search_cards
 from sharedbooks_radicale.failures import BadRequest, Refused
 from sharedbooks_radicale.protocol.call import BookPath, Call
 from sharedbooks_radicale.protocol.hrefs import card_href, make_href, split_href
-from sharedbooks_radicale.protocol.properties import CARD, PropertyTable
+from sharedbooks_radicale.protocol.properties import CARD, PropertyTable, card_text
 from sharedbooks_radicale.protocol.propstat import (
     PropertyRequest,
     gone_response,
     property_response,
 )
+from sharedbooks_radicale.protocol.query import read_filter, read_limit
 from sharedbooks_radicale.protocol.xml import carddav, dav, text
 from sharedbooks_radicale.response import Response, multistatus
-
-SYNC_COLLECTION = dav("sync-collection")
-MULTIGET = carddav("addressbook-multiget")
-QUERY = carddav("addressbook-query")
 
 _ADDRESS_DATA = carddav("address-data")
 
 
 def _address_data(_view: object, card: tuple[BookAccess, CardInfo]) -> str | None:
     stored = card[1]
-    return text(stored.content.decode(errors="replace")) if isinstance(stored, Card) else None
+    return text(card_text(stored.content)) if isinstance(stored, Card) else None
 
 
 _CARD_WITH_DATA = PropertyTable({**CARD.getters, _ADDRESS_DATA: _address_data}, CARD.in_allprop)
@@ -53,9 +52,8 @@ def report(connection: Connection, call: Call, root: ET.Element | None) -> Respo
     """
     if root is None:
         raise BadRequest("A REPORT has a body.")
-    handlers = {SYNC_COLLECTION: _sync_collection, MULTIGET: _multiget}
     path = call.path()
-    handler = handlers.get(root.tag)
+    handler = _REPORTS.get(root.tag)
     if handler is None or not isinstance(path, BookPath):
         raise Refused("This report is not answered here.", element="<D:supported-report/>")
     access = get_book(connection, call.member.user.id, path.book)
@@ -81,11 +79,7 @@ def _sync_collection(
     for name in changes.removed:
         yield gone_response(card_href(base, name))
     if changes.truncated:
-        yield (
-            f"<D:response><D:href>{base}</D:href>"
-            "<D:status>HTTP/1.1 507 Insufficient Storage</D:status>"
-            "<D:error><D:number-of-matches-within-limits/></D:error></D:response>"
-        )
+        yield _truncated(base)
     yield f"<D:sync-token>{changes.token}</D:sync-token>"
 
 
@@ -104,6 +98,36 @@ def _multiget(
             yield gone_response(text(href))
         else:
             yield _card_response(base, call, access, card, wanted)
+
+
+def _query(
+    connection: Connection, call: Call, access: BookAccess, root: ET.Element
+) -> Iterator[str]:
+    card_filter = read_filter(root)
+    limit = read_limit(root)
+    wanted = _wanted(root, call)
+    base = _book_href(call, access)
+    found = search_cards(connection, access.book_id, card_filter)
+    for card in islice(found, limit):
+        yield _card_response(base, call, access, card, wanted)
+    if next(found, None) is not None:
+        yield _truncated(base)
+
+
+_REPORTS = {
+    dav("sync-collection"): _sync_collection,
+    carddav("addressbook-multiget"): _multiget,
+    carddav("addressbook-query"): _query,
+}
+
+
+def _truncated(href: str) -> str:
+    """Return the ``response`` that says there is more than the client's limit lets through."""
+    return (
+        f"<D:response><D:href>{href}</D:href>"
+        "<D:status>HTTP/1.1 507 Insufficient Storage</D:status>"
+        "<D:error><D:number-of-matches-within-limits/></D:error></D:response>"
+    )
 
 
 def _name_in_book(href: str, call: Call, access: BookAccess) -> str | None:

@@ -18,7 +18,7 @@ Columns = Mapping[str, str]
 """Keys of rows, in the order of the table, with the heading of each."""
 
 # A name may come from any client; it must not steer the administrator's terminal.
-_CONTROL = {code: " " for code in [*range(0x20), *range(0x7F, 0xA0)]}
+_CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 
 
 def moment(microseconds: int | None) -> datetime | None:
@@ -104,5 +104,7 @@ def _print_table(rows: Sequence[Row], columns: Columns) -> None:
     lines = [list(columns.values()), *cells]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)]
+        padded = [
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)
+        ]
         click.echo("  ".join(padded).rstrip())

@@ -1,8 +1,6 @@
-"""Values on the command line: refused at the edge when they cannot be stored or shown."""
+"""Arguments and options of several commands; what cannot be used is refused here."""
 
 import unicodedata
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,24 +11,46 @@ from sharedbooks.identifiers import (
     parse_principal_name,
 )
 
-if TYPE_CHECKING:
-    from sharedbooks.cli.commands import Invocation
 
-_MAX_PASSWORD_LENGTH = 1024
-
-
-def _text(value: str) -> str:
-    if len(value) > MAX_NAME_LENGTH or any(
-        unicodedata.category(character) in {"Cc", "Cs"} for character in value
-    ):
-        raise click.BadParameter(
-            f"{value[:60]!r} cannot be used; write a text of at most {MAX_NAME_LENGTH} "
-            "characters on one line"
-        )
+def _line(value: str) -> str:
+    if len(value) > MAX_NAME_LENGTH:
+        raise click.BadParameter(f"it may have at most {MAX_NAME_LENGTH} characters")
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+        raise click.BadParameter(f"{value!r} holds a control character")
     return value
 
 
 def _label(value: str) -> str:
     if not value.strip():
         raise click.BadParameter("it may not be empty")
-    return _text(value)
+    return _line(value)
+
+
+def _prose(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter("it is not in the character encoding of the terminal") from None
+    return value
+
+
+user_argument = click.argument("user_name", metavar="USER", type=parse_principal_name)
+group_argument = click.argument("group_name", metavar="GROUP", type=parse_principal_name)
+book_argument = click.argument("reference", metavar="BOOK", type=parse_book_reference)
+grantee_argument = click.argument(
+    "grantee", metavar="user:NAME|group:NAME", type=parse_grantee_reference
+)
+label_argument = click.argument("label", metavar="LABEL", type=_label)
+
+display_name_option = click.option(
+    "--display-name", metavar="TEXT", type=_label, help="Name that people see."
+)
+email_option = click.option(
+    "--email", default="", metavar="ADDRESS", type=_line, help="E-mail address."
+)
+description_option = click.option(
+    "--description", metavar="TEXT", type=_prose, help="What the book is for."
+)
+owner_option = click.option(
+    "--owner", metavar="USER", type=parse_principal_name, help="The user it belongs to."
+)

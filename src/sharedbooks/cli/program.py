@@ -29,7 +29,7 @@ _COMMANDS = {
 }
 """Where each command is and what it is for, in the order of the help.
 
-Reading this table takes no time; loading every command, with SQL and passwords, takes half a second.
+Reading this table takes no time; loading every command, with SQL and passwords, half a second.
 """
 
 

@@ -42,12 +42,11 @@ def open_any_store(config: Config) -> Iterator[Store]:
     try:
         database = open_database(config)
     except ModuleNotFoundError as error:
-        raise ConfigProblem(
-            [
-                f"[database] url needs the Python package {error.name}, which is not installed; "
-                "install sharedbooks[postgresql] or sharedbooks[mariadb]."
-            ]
-        ) from error
+        problem = (
+            f"[database] url needs the Python package {error.name}, which is not installed; "
+            "install sharedbooks[postgresql] or sharedbooks[mariadb]."
+        )
+        raise ConfigProblem([problem]) from error
     try:
         yield Store(config, database)
     finally:

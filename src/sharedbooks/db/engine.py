@@ -40,6 +40,7 @@ class Database:
     def __init__(self, url: str | URL, *, pool_size: int = 5, busy_timeout: float = 30.0) -> None:
         parsed = make_url(url)
         self.dialect = parsed.get_backend_name()
+        self._busy_timeout = busy_timeout
         make = {"sqlite": _sqlite, "postgresql": _postgresql}.get(self.dialect, _mariadb)
         self._reader, self._writer = make(parsed, pool_size, busy_timeout)
 
@@ -86,36 +87,52 @@ class Database:
             with self._reader.connect() as connection, connection.begin():
                 return work(connection)
 
-        return _with_attempts(attempt, {Failure.UNAVAILABLE, Failure.TRANSIENT})
+        return _with_attempts(attempt, _may_pass, self._busy_timeout)
 
     def run_write(self, work: Callable[[Connection], T]) -> T:
         """Return ``work(connection)`` done and committed in a write transaction.
 
-        ``work`` is called again from the start, a bounded number of times, when another
-        transaction was in the way (serialisation failure, deadlock); it must not have effects
-        outside the connection. A connection lost while committing is not tried again: whether
-        the commit happened is unknown then, and only the caller can find out.
+        ``work`` is called again from the start, a bounded number of times and while the time to
+        wait is not over, when another transaction was in the way (serialisation failure, deadlock)
+        or the connection was lost; it must not have effects outside the connection. A connection
+        lost while committing is not tried again: whether the commit happened is unknown then, and
+        only the caller can find out.
 
         Raises:
             StoreBusy: it did not succeed in the attempts allowed, or the database is away.
             StoreFull: no space left.
         """
+        committing = False
 
         def attempt() -> T:
+            nonlocal committing
+            committing = False
             with self._writer.begin() as connection:
-                return work(connection)
+                outcome = work(connection)
+                committing = True
+            return outcome
 
-        return _with_attempts(attempt, {Failure.TRANSIENT})
+        def may_repeat(failure: Failure) -> bool:
+            return failure is Failure.TRANSIENT or (_may_pass(failure) and not committing)
+
+        return _with_attempts(attempt, may_repeat, self._busy_timeout)
 
 
-def _with_attempts(attempt: Callable[[], T], repeatable: set[Failure]) -> T:
+def _may_pass(failure: Failure) -> bool:
+    return failure in {Failure.TRANSIENT, Failure.UNAVAILABLE}
+
+
+def _with_attempts(
+    attempt: Callable[[], T], may_repeat: Callable[[Failure], bool], patience: float
+) -> T:
     pause = _FIRST_PAUSE
+    deadline = time.monotonic() + patience
     for number in range(1, _ATTEMPTS + 1):
         try:
             return attempt()
         except DBAPIError as error:
             failure = classify(error)
-            if failure not in repeatable or number == _ATTEMPTS:
+            if number == _ATTEMPTS or time.monotonic() >= deadline or not may_repeat(failure):
                 _raise_typed(error)
             _logger.debug("attempt %d met %s; trying again", number, failure.name)
         except PoolTimeout as error:

@@ -11,7 +11,7 @@ from sharedbooks.db.schema import ORGANISATION_ID, address_books, cards, princip
 from sharedbooks.db.types import now
 from sharedbooks.domain.principals import PrincipalKind, get_user
 from sharedbooks.errors import Conflict, NotFound
-from sharedbooks.identifiers import BookReference, parse_resource_name
+from sharedbooks.identifiers import MAX_NAME_LENGTH, BookReference, parse_resource_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def add_book(
     values = {
         "owner_id": ORGANISATION_ID if owner is None else owner.id,
         "name": name,
-        "display_name": display_name or name,
+        "display_name": (display_name or name)[:MAX_NAME_LENGTH],
         "description": description,
         "properties": properties or {},
         "sync_key": secrets.token_hex(8),
@@ -167,6 +167,8 @@ def set_book(
     """Change what the book says of itself to everyone; None leaves a value as it is."""
     given = {"display_name": display_name, "description": description, "properties": properties}
     values = {key: value for key, value in given.items() if value is not None}
+    if display_name is not None:
+        values["display_name"] = display_name[:MAX_NAME_LENGTH]
     if values:
         connection.execute(
             update(address_books).where(address_books.c.id == book_id).values(values)
@@ -188,10 +190,11 @@ def lock_book(connection: Connection, book_id: int) -> None:
     Raises:
         NotFound: the book is gone.
     """
+    # On PostgreSQL rows that only refer to the book (a mount, a grant) need not wait.
     locked = connection.execute(
         select(address_books.c.id)
         .where(address_books.c.id == book_id, address_books.c.deletion == 0)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).first()
     if locked is None:
         raise NotFound("This address book is gone.")

@@ -137,6 +137,11 @@ _NAMES_A_STATEMENT = 500
 """SQLite and the network both prefer several statements to one with thousands of names."""
 
 
+def card_columns() -> tuple[Any, ...]:
+    """The columns, in order, that make a ``Card``."""
+    return _CARD_COLUMNS
+
+
 def prepare_card(octets: bytes, *, max_size: int) -> PreparedCard:
     """Check what a client sent and return it ready to be stored; needs no database.
 
@@ -204,9 +209,11 @@ def list_cards(connection: Connection, book_id: int) -> list[CardInfo]:
 
 def iterate_cards(connection: Connection, book_id: int) -> Iterator[Card]:
     """Yield every card of the book by name, in bounded memory."""
-    result = connection.execution_options(yield_per=200).execute(_ALL, {"book_id": book_id})
-    for row in result:
-        yield Card(*row)
+    streamed = {"yield_per": 200}
+    # Closed also when the caller stops early: MariaDB would take no other statement meanwhile.
+    with connection.execute(_ALL, {"book_id": book_id}, execution_options=streamed) as result:
+        for row in result:
+            yield Card(*row)
 
 
 def find_name_of_uid(connection: Connection, book_id: int, card_uid: str) -> str | None:

@@ -14,6 +14,7 @@ from sharedbooks.errors import InvalidSyncToken
 
 _PREFIX = "urn:sharedbooks:sync:"
 _WHOLE_BOOK = "all"
+_MAX_DIGITS = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ def _parse(token: str, sync_key: str, revision: int) -> int:
     key, view, number = parts
     if key != sync_key or view != _WHOLE_BOOK:
         raise InvalidSyncToken("This sync token belongs to another address book.")
-    if not number.isdigit() or int(number) > revision:
+    # Python refuses to read thousands of digits as a number.
+    if not number.isdigit() or len(number) > _MAX_DIGITS or int(number) > revision:
         raise InvalidSyncToken("This sync token is of a state that this address book never had.")
     return int(number)

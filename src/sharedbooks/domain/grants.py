@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sharedbooks.db.schema import address_books, grants, memberships, principals
 from sharedbooks.db.types import now
 from sharedbooks.domain.books import Book
-from sharedbooks.domain.principals import Principal, PrincipalKind
+from sharedbooks.domain.principals import Principal, PrincipalKind, lock_principal
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.errors import Conflict, NotFound
 
@@ -83,6 +83,7 @@ def set_grant(
     """
     if grantee.id == book.owner_id:
         raise Conflict(f"User {grantee.name!r} owns the address book {str(book.reference)!r}.")
+    lock_principal(connection, grantee.id)
     here = (grants.c.book_id == book.id) & (grants.c.principal_id == grantee.id)
     before = connection.execute(select(grants.c.privilege).where(here)).scalar()
     values = {"privilege": int(privilege), "granted_at": now()}

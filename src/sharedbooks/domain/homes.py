@@ -5,6 +5,8 @@ home exists, also over a revocation and a new grant. The mount is made when the 
 so that granting a book to a group of thousands writes one row.
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +24,7 @@ from sqlalchemy import (
 
 from sharedbooks.db.schema import ORGANISATION_ID, address_books, mounts, principals
 from sharedbooks.db.types import now
-from sharedbooks.domain.books import add_book, delete_book, lock_book, set_book
+from sharedbooks.domain.books import add_book, delete_book, get_book_by_id, lock_book, set_book
 from sharedbooks.domain.grants import effective_privilege, granted_books
 from sharedbooks.domain.principals import Principal, PrincipalKind, lock_principal
 from sharedbooks.domain.privileges import Privilege
@@ -225,8 +227,9 @@ def complete_home(
         .where(principals.c.id == user.id, principals.c.first_login_at.is_(None))
         .values(first_login_at=now())
     ).rowcount
-    if claimed and find_book(connection, user.id, personal_name) is None:
-        add_own_book(connection, user, personal_name, display_name=personal_display_name)
+    if claimed:
+        with suppress(Conflict):  # made before, by the administrator
+            add_own_book(connection, user, personal_name, display_name=personal_display_name)
     missing = connection.execute(_UNMOUNTED, {"user_id": user.id}).all()
     for book_id, owner_id, book_name, owner in missing:
         shared_by_user = owner_id not in {ORGANISATION_ID, user.id}
@@ -279,34 +282,39 @@ def describe_book(
 ) -> None:
     """Change how a book presents itself: for everyone if the member manages it, else for them.
 
-    None leaves a text as it is; in ``properties`` None removes one. A name that a manager gives
-    replaces the one they may have given the book for themselves.
+    None leaves a text as it is; in ``properties`` None removes one. What a manager gives replaces
+    what they may have set for themselves.
     """
-    managed = access.privilege >= Privilege.MANAGE
-    base = access.properties if managed else access.own_properties
-    merged = {**base, **properties}
-    kept = {name: value for name, value in merged.items() if value is not None}
-    if managed:
+    own = access.own_properties
+    if access.privilege >= Privilege.MANAGE:
         set_book(
             connection,
             access.book_id,
             display_name=display_name,
             description=description,
-            properties=kept,
+            properties=_merge(get_book_by_id(connection, access.book_id).properties, properties),
         )
-        overlay: dict[str, Any] = {"properties": {}}
+        overlay: dict[str, Any] = {"properties": _merge(own, dict.fromkeys(properties))}
         if display_name is not None:
             overlay["display_name"] = None
         if description is not None:
             overlay["description"] = None
     else:
-        given = {"display_name": display_name, "description": description, "properties": kept}
-        overlay = {key: value for key, value in given.items() if value is not None}
+        overlay = {"properties": _merge(own, properties)}
+        if display_name is not None:
+            overlay["display_name"] = display_name[:MAX_NAME_LENGTH]
+        if description is not None:
+            overlay["description"] = description
     connection.execute(
         update(mounts)
         .where(mounts.c.principal_id == access.user_id, mounts.c.book_id == access.book_id)
         .values(overlay)
     )
+
+
+def _merge(properties: dict[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    merged = {**properties, **changes}
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def delete_own_book(connection: Connection, access: BookAccess) -> None:

@@ -61,8 +61,8 @@ class Authenticator:
 
     App passwords cost one hash. The user's own password is hashed slowly once, then remembered for
     a while as a keyed digest, bound to the stored hash: a changed password, a revoked device and a
-    disabled user count at once, since each request reads them. A wrong password that is sent again
-    and again (a phone with an old one) is remembered too, and counts as one failure.
+    disabled user count at once, since each request reads them. A login that is refused again and
+    again (a phone with an old password, or of somebody who left) counts as one failure.
 
     Args:
         database: where failures are counted and uses noted.
@@ -92,15 +92,17 @@ class Authenticator:
         """
         found = _find(connection, login_name, password)
         if found is None:
-            self._throttle.require_patience(connection, origin.address, login_name)
-            self._hasher.verify(password[:_MAX_PASSWORD_LENGTH], None)
-            raise self._refuse(login_name, origin)
+            proof = (login_name, password, "")
+            if not self._refused.holds(proof):
+                self._throttle.require_patience(connection, origin.address, login_name)
+                self._hasher.verify(password[:_MAX_PASSWORD_LENGTH], None)
+            raise self._refuse(proof, origin)
         user, known = found
         credential = find_device(known, password)
         if credential is None:
             credential = self._check_password(connection, user, known, password, origin)
         if not user.enabled:
-            raise self._refuse(login_name, origin)
+            raise self._refuse((user.name, password, "disabled"), origin)
         self._note(credential, origin)
         return Member(user, credential.label, origin)
 
@@ -118,15 +120,20 @@ class Authenticator:
         if credential is not None and self._accepted.holds(proof):
             return credential
         if self._refused.holds(proof):
-            raise Unauthenticated("Wrong name or password.")
+            raise self._refuse(proof, origin)
         self._throttle.require_patience(connection, origin.address, user.name)
         if not self._hasher.verify(password, secret_hash) or credential is None:
-            self._refused.add(proof)
-            raise self._refuse(user.name, origin)
+            raise self._refuse(proof, origin)
         self._accepted.add(proof)
         return credential
 
-    def _refuse(self, login_name: str, origin: Origin) -> Unauthenticated:
+    def _refuse(self, proof: tuple[str, ...], origin: Origin) -> Unauthenticated:
+        """Log and count a failure, unless it is a repeated one; return the error to raise."""
+        refusal = Unauthenticated("Wrong name or password.")
+        if self._refused.holds(proof):
+            return refusal
+        self._refused.add(proof)
+        login_name = proof[0]
         # One line, the name quoted: fail2ban reads it, and a name cannot forge another.
         _logger.warning("failed login of %r from %s", login_name[:255], origin.address)
         try:
@@ -139,7 +146,7 @@ class Authenticator:
             # Another process counted the same failure first, or the database is busy; a login
             # refused is refused either way.
             _logger.debug("a failed login was not counted: %s", error)
-        return Unauthenticated("Wrong name or password.")
+        return refusal
 
     def _note(self, credential: Credential, origin: Origin) -> None:
         if not credential.wants_note(now()):

@@ -157,7 +157,7 @@ def add_principal(
     values: dict[str, Any] = {
         "kind": kind.value,
         "name": safe,
-        "display_name": display_name or safe,
+        "display_name": (display_name or safe)[:MAX_NAME_LENGTH],
         "email": email,
         "enabled": True,
         "source": LOCAL,
@@ -187,9 +187,12 @@ def set_properties(connection: Connection, user_id: int, properties: dict[str, s
 
 
 def lock_principal(connection: Connection, principal_id: int) -> None:
-    """Make other transactions that change this principal's home wait until this one ends."""
+    """Make other transactions that change what is this principal's wait until this one ends."""
+    # On PostgreSQL rows that only refer to the principal (a card by its creator) need not wait.
     connection.execute(
-        select(principals.c.id).where(principals.c.id == principal_id).with_for_update()
+        select(principals.c.id)
+        .where(principals.c.id == principal_id)
+        .with_for_update(key_share=True)
     )
 
 
@@ -199,6 +202,7 @@ def delete_principal(connection: Connection, principal: Principal) -> int:
     Grants, memberships, credentials and mounts go with the principal. Books of the organisation
     stay; history keeps the name.
     """
+    lock_principal(connection, principal.id)
     moment = now()
     trashed = connection.execute(
         update(address_books)
@@ -220,6 +224,7 @@ def delete_principal(connection: Connection, principal: Principal) -> int:
 
 def add_member(connection: Connection, group: Principal, user: Principal) -> bool:
     """Put ``user`` into ``group``; return False if they were in it before."""
+    lock_principal(connection, user.id)
     already = select(
         exists().where(memberships.c.group_id == group.id, memberships.c.member_id == user.id)
     )

@@ -1,5 +1,6 @@
 """Counting failed logins per address and per account, for all processes together."""
 
+import math
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -41,7 +42,7 @@ class Throttle:
             if failures >= self.limit and remaining > 0:
                 raise TooManyLogins(
                     "Too many failed logins; try again later.",
-                    retry_after=max(1, remaining // _SECOND),
+                    retry_after=math.ceil(remaining / _SECOND),
                 )
 
     def count_failure(self, connection: Connection, address: str, login_name: str) -> None:
@@ -68,4 +69,5 @@ class Throttle:
 
 
 def _subjects(address: str, login_name: str) -> list[str]:
-    return [f"address:{address}"[:300], f"account:{login_name}"[:300]]
+    # The name is a stranger's: quoted, it holds nothing that a database refuses.
+    return [f"address:{address}"[:300], f"account:{login_name!r}"[:300]]

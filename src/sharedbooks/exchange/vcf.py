@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 from sqlalchemy import Connection
@@ -77,7 +78,9 @@ def import_cards(
 
     try:
         for batch in _batches(_good_cards(chunks, max_card_size, refuse)):
-            result = database.run_write(lambda c, some=batch: store_cards(c, book_id, actor, some))
+            result = database.run_write(
+                partial(store_cards, book_id=book_id, actor=actor, some=batch)
+            )
             summary.added += result.added
             summary.changed += result.changed
             summary.unchanged += result.unchanged

@@ -14,7 +14,7 @@ from sharedbooks.vcard.contentlines import (
     unescape_text,
     unfold,
 )
-from sharedbooks.vcard.index import IndexedProperty, index_line
+from sharedbooks.vcard.index import CUT_MARK, IndexedProperty, index_line
 
 VERSIONS = frozenset({"2.1", "3.0", "4.0"})
 
@@ -84,8 +84,15 @@ def inspect_card(octets: bytes) -> CardFacts:
         card_uid=_text(first, "UID") or None,
         display_name=_display_name(first)[:MAX_DISPLAY_NAME_LENGTH].rstrip(),
         kind=_kind(first)[:MAX_KIND_LENGTH],
-        properties=tuple(properties[:MAX_INDEXED_PROPERTIES]),
+        properties=_limited(properties),
     )
+
+
+def _limited(properties: list[IndexedProperty]) -> tuple[IndexedProperty, ...]:
+    if len(properties) < MAX_INDEXED_PROPERTIES:
+        return tuple(properties)
+    # Search must know that the index does not say all there is in this card.
+    return (*properties[: MAX_INDEXED_PROPERTIES - 1], IndexedProperty(CUT_MARK, ""))
 
 
 def with_uid(octets: bytes, card_uid: str) -> bytes:

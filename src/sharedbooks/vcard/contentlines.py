@@ -51,7 +51,7 @@ _COMMA = re.compile(r"\\.|,", re.DOTALL)
 
 # Names and parameter parts repeat from card to card. Only short ones are remembered, so that no
 # client can fill the memory.
-_REMEMBERED = 4096
+_REMEMBERED = 1024
 _REMEMBERED_LENGTH = 128
 
 

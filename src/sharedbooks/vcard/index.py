@@ -11,11 +11,14 @@ from sharedbooks.vcard.contentlines import (
     unescape_text,
 )
 
-MAX_NAME_LENGTH = 64
+MAX_NAME_LENGTH = 63
 """Longest property name in the index; a property with a longer name is not in it."""
 
 MAX_VALUE_LENGTH = 255
 """Longest value in the index; a longer one is cut, and found by its beginning."""
+
+CUT_MARK = "+"
+"""Follows the name of a property whose value was cut; ``+`` is in no name of a vCard."""
 
 # Escapes at most double a text, so this much of it is enough for a whole value.
 _ENOUGH = 4 * MAX_VALUE_LENGTH
@@ -25,8 +28,11 @@ class IndexedProperty(NamedTuple):
     """One row of the search index.
 
     Attributes:
-        name: property name in upper case, at most 64 characters.
-        value: the value as ``fold_text`` makes it, at most 255 characters, never empty.
+        name: property name in upper case, at most 63 characters; for a value that was cut,
+            ``CUT_MARK`` follows.
+        value: the value as ``fold_text`` makes it, at most 255 characters.
+
+    A row whose name is ``CUT_MARK`` alone says that the card has more than the index holds.
     """
 
     name: str
@@ -98,8 +104,10 @@ def index_line(line: ContentLine) -> list[IndexedProperty]:
         return []
     rows = []
     for value in values(line.text):
-        folded = fold_text(value.strip()[:MAX_VALUE_LENGTH])[:MAX_VALUE_LENGTH]
-        if folded:
+        folded = fold_text(value.strip()[: MAX_VALUE_LENGTH + 1])
+        if len(folded) > MAX_VALUE_LENGTH:
+            rows.append(IndexedProperty(name + CUT_MARK, folded[:MAX_VALUE_LENGTH]))
+        elif folded:
             rows.append(IndexedProperty(name, folded))
     return rows
 
@@ -108,6 +116,5 @@ def _is_short_text(line: ContentLine) -> bool:
     return (
         len(line.name) <= MAX_NAME_LENGTH
         and line.name not in _NOT_FOR_PEOPLE
-        and len(line.octets) <= 2 * MAX_VALUE_LENGTH
         and len(line.raw_value) <= MAX_VALUE_LENGTH
     )

@@ -40,9 +40,11 @@ class _Piece:
     parts: list[bytes] = field(default_factory=list)
 
     def add(self, line: bytes, number: int) -> None:
-        if not self.size:
-            self.line = number
+        is_first = not self.size
         self.size += len(line)
+        if is_first:
+            self.line = number
+            line = line.removeprefix(_BOM)
         if self.size <= self.max_octets:
             self.parts.append(line)
 
@@ -86,7 +88,7 @@ def split_cards(chunks: Iterable[bytes], *, max_octets: int = MAX_CARD_OCTETS) -
                 if piece.size:
                     yield piece.leftover()
                 piece = _Piece(max_octets)
-            piece.add(line.removeprefix(_BOM), number)
+            piece.add(line, number)
             piece.depth += 1
         else:
             piece.add(line, number)

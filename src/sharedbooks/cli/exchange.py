@@ -1,0 +1,129 @@
+"""``sharedbooks import`` and ``export``: address books as vCard files."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+from sqlalchemy import Connection
+
+from sharedbooks.cli.commands import Command, Invocation
+from sharedbooks.cli.lookup import find_book
+from sharedbooks.cli.output import say
+from sharedbooks.cli.parameters import book_argument
+from sharedbooks.cli.store import administrator, open_store
+from sharedbooks.domain.books import count_cards
+from sharedbooks.exchange.files import replacing
+from sharedbooks.exchange.vcf import BadCard, export_cards, import_cards
+from sharedbooks.identifiers import BookReference
+
+_CHUNK_OCTETS = 256 * 1024
+
+
+@click.command(cls=Command)
+@book_argument
+@click.argument("file", metavar="FILE", type=click.File("rb"))
+@click.pass_context
+def import_(context: click.Context, reference: BookReference, file: BinaryIO) -> None:
+    """Bring the cards of the vCard FILE ("-" for the input) into BOOK.
+
+    A card takes the place of the one with the same UID; what that one was stays in the history.
+    Bad cards are left out, each with its line and the reason; the exit code is 1 then.
+    """
+    invocation = context.ensure_object(Invocation)
+    bad: list[BadCard] = []
+    with open_store(invocation) as store:
+        book = store.database.run_read(lambda c: find_book(c, reference))
+        with _progress("Importing", _size(file)) as advance:
+            summary = import_cards(
+                store.database,
+                book.id,
+                administrator("sharedbooks import"),
+                _chunks(file, advance),
+                max_card_size=store.config.books.max_card_size,
+                report=bad.append,
+            )
+    if not invocation.as_json:
+        for each in bad:
+            click.echo(f"{file.name}, line {each.line}: {each.reason}", err=True)
+    sentence = (
+        f"Cards imported into {str(reference)!r}: {summary.added} added, {summary.changed} "
+        f"changed, {summary.unchanged} unchanged."
+    )
+    if summary.failed:
+        sentence += f" Left out: {summary.failed}, for the reasons above."
+    document = {
+        "book": str(reference),
+        "added": summary.added,
+        "changed": summary.changed,
+        "unchanged": summary.unchanged,
+        "failed": summary.failed,
+        "problems": [{"line": each.line, "reason": each.reason} for each in bad],
+    }
+    say(invocation, document, sentence)
+    context.exit(1 if bad else 0)
+
+
+@click.command(cls=Command)
+@book_argument
+@click.argument(
+    "path", metavar="FILE", required=False, type=click.Path(dir_okay=False, path_type=Path)
+)
+@click.pass_obj
+def export(invocation: Invocation, reference: BookReference, path: Path | None) -> None:
+    """Write the cards of BOOK into the vCard FILE, or to the output.
+
+    Each card is written as its client sent it. What FILE was before is replaced once the last card
+    is written.
+    """
+    if path is None and invocation.as_json:
+        raise click.UsageError("With --json the cards need a FILE to go to")
+    output = sys.stdout.buffer
+
+    def write(connection: Connection, file: BinaryIO) -> int:
+        book = find_book(connection, reference)
+        total = count_cards(connection, book.id)
+        # A bar among cards on the terminal would spoil both.
+        hidden = file is output and output.isatty()
+        with _progress("Exporting", total, hidden=hidden) as advance:
+            return export_cards(connection, book.id, file, lambda: advance(1))
+
+    with open_store(invocation) as store, store.database.read() as connection:
+        if path is None:
+            write(connection, output)
+            output.flush()
+            return
+        with replacing(path) as file:
+            number = write(connection, file)
+    say(
+        invocation,
+        {"book": str(reference), "file": str(path), "cards": number},
+        f"Cards of {str(reference)!r} written into {path}: {number}.",
+    )
+
+
+@contextmanager
+def _progress(
+    what: str, total: int | None, *, hidden: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Show a bar while the block lasts, if somebody can look at it; yield how to move it on."""
+    unseen = hidden or not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), disable=unseen, transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda steps: progress.advance(task, steps)
+
+
+def _chunks(file: BinaryIO, advance: Callable[[int], None]) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK_OCTETS):
+        advance(len(chunk))
+        yield chunk
+
+
+def _size(file: BinaryIO) -> int | None:
+    """Return how long the file is, or None for a pipe."""
+    return os.fstat(file.fileno()).st_size or None

@@ -1,0 +1,109 @@
+"""``sharedbooks init``: a configuration file and a database to begin with."""
+
+import os
+import shlex
+from pathlib import Path
+
+import click
+from sqlalchemy.engine import make_url
+
+from sharedbooks.cli.commands import Command, Invocation
+from sharedbooks.cli.output import say
+from sharedbooks.cli.store import open_any_store
+from sharedbooks.config import find_config, initial_config_text, load_config
+from sharedbooks.config.places import ENVIRONMENT_VARIABLE, FILE_NAME
+from sharedbooks.db.upgrade import upgrade_schema
+from sharedbooks.errors import ConfigProblem, Conflict
+
+
+@click.command(cls=Command)
+@click.option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help="Folder to make them in, instead of the current one.",
+)
+@click.pass_obj
+def init(invocation: Invocation, directory: Path) -> None:
+    """Make a configuration file and a database, and say what to do next.
+
+    Nothing is asked, and a configuration file that is there is never touched.
+    """
+    if invocation.config_path is not None:
+        raise click.UsageError(f"It makes {FILE_NAME} in a folder: give --directory, not --config")
+    folder = directory.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / FILE_NAME
+    try:
+        with source.open("x", encoding="utf-8") as file:
+            file.write(initial_config_text())
+    except FileExistsError:
+        raise Conflict(
+            f"There is a configuration file {source} already, and it stays as it is; to begin "
+            "anew, move it away or choose another --directory."
+        ) from None
+    try:
+        database = _make_database(source)
+    except BaseException:
+        source.unlink()
+        raise
+    steps = _next_steps(source)
+    say(
+        invocation,
+        {"config": str(source), "database": str(database), "next": steps},
+        f"Made the configuration file {source}",
+        f"and the database {database}.",
+        "",
+        "Next:",
+        *(f"  {step}" for step in steps),
+    )
+
+
+def _make_database(source: Path) -> Path:
+    """Make the database that the file at ``source`` names and return its path.
+
+    One that is there is kept and brought to the present schema.
+    """
+    config = load_config(source)
+    path = Path(make_url(config.database.url).database or "")
+    is_new = not path.exists()
+    if is_new:
+        # Contacts are personal: nobody else on the machine reads them.
+        path.touch(mode=0o600)
+    try:
+        with open_any_store(config) as store:
+            upgrade_schema(store.database)
+    except BaseException:
+        if is_new:
+            for suffix in ("", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _next_steps(source: Path) -> list[str]:
+    steps = [
+        "sharedbooks user add NAME",
+        "sharedbooks device add NAME LABEL",
+        "sharedbooks book add BOOK",
+        "sharedbooks grant add BOOK user:NAME write",
+        "sharedbooks serve",
+    ]
+    if not _is_found(source):
+        steps.insert(0, f"export {ENVIRONMENT_VARIABLE}={shlex.quote(str(source))}")
+    if os.geteuid() == 0:
+        steps.insert(
+            0,
+            f"chown -R USER {shlex.quote(str(source.parent))}"
+            "   # unless the server runs as root too",
+        )
+    return steps
+
+
+def _is_found(source: Path) -> bool:
+    """True if a command given here without --config uses the file at ``source``."""
+    try:
+        return find_config(None) == source
+    except ConfigProblem:
+        return False

@@ -1,0 +1,88 @@
+"""Finding what the user named; a name that is not there is answered with the nearest that is."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+from sqlalchemy import Connection
+
+from sharedbooks.cli.failures import command
+from sharedbooks.domain.books import Book, get_book, list_books
+from sharedbooks.domain.principals import (
+    Principal,
+    PrincipalKind,
+    get_group,
+    get_user,
+    list_principals,
+)
+from sharedbooks.errors import Conflict, NotFound
+from sharedbooks.identifiers import BookReference, GranteeKind, GranteeReference
+
+
+@contextmanager
+def advice(sentence: str) -> Iterator[None]:
+    """Add the next step to what the domain says when a name is missing or taken."""
+    try:
+        yield
+    except (Conflict, NotFound) as error:
+        error.add_note(sentence)
+        raise
+
+
+def find_user(connection: Connection, name: str) -> Principal:
+    """Return the user called ``name``.
+
+    Raises:
+        NotFound: there is none; suggests another.
+    """
+    try:
+        return get_user(connection, name)
+    except NotFound as error:
+        known = (user.name for user in list_principals(connection, PrincipalKind.USER))
+        error.add_note(_suggestion(name, known, command("user", "list")))
+        raise
+
+
+def find_group(connection: Connection, name: str) -> Principal:
+    """Return the group called ``name``.
+
+    Raises:
+        NotFound: there is none; suggests another.
+    """
+    try:
+        return get_group(connection, name)
+    except NotFound as error:
+        known = (group.name for group in list_principals(connection, PrincipalKind.GROUP))
+        error.add_note(_suggestion(name, known, command("group", "list")))
+        raise
+
+
+def find_grantee(connection: Connection, reference: GranteeReference) -> Principal:
+    """Return the user or group that ``reference`` names.
+
+    Raises:
+        NotFound: there is none; suggests another.
+    """
+    find = find_user if reference.kind is GranteeKind.USER else find_group
+    return find(connection, reference.name)
+
+
+def find_book(connection: Connection, reference: BookReference) -> Book:
+    """Return the book that ``reference`` names.
+
+    Raises:
+        NotFound: there is none; suggests another.
+    """
+    try:
+        return get_book(connection, reference)
+    except NotFound as error:
+        known = (str(book.reference) for book in list_books(connection))
+        error.add_note(_suggestion(str(reference), known, command("book", "list")))
+        raise
+
+
+def _suggestion(name: str, known: Iterable[str], listing: str) -> str:
+    names = {candidate.casefold(): candidate for candidate in known}
+    near = get_close_matches(name.casefold(), names, n=1)
+    question = f"Did you mean {names[near[0]]!r}? " if near else ""
+    return f"{question}{listing} shows what there is."
