@@ -24,13 +24,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from defusedxml import ElementTree
 
 WORKERS = 2
-THREADS = 16
+THREADS = 32
 SLOW_CLIENTS = 50
 BODY = (
     b'<?xml version="1.0"?><propfind xmlns="DAV:" xmlns:c="urn:ietf:params:xml:ns:carddav"><prop>'
@@ -41,10 +42,8 @@ wrk.body = [[%s]]
 wrk.headers["Content-Type"] = "application/xml"
 """
 HERE = Path(__file__)
+SERVERS = ("sharedbooks", "granian", "gunicorn", "cheroot", "waitress")
 _local = threading.local()
-
-
-# The toy application; workers import this file.
 
 
 def _rows() -> list[Any]:
@@ -74,16 +73,10 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     if first == "large":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return _stream(20)
-    if first in {"204", "304"}:
-        start_response(f"{first} No body", [("ETag", '"1"')])
-        return []
     status, data = "200 OK", b""
     if first == "slow":
         time.sleep(float(path.split("/")[2]))
         data = b"done"
-    elif first == "limit":
-        seen = len(environ["wsgi.input"].read(65536))
-        status, data = "413 Content Too Large", str(seen).encode()
     elif first == "environ":
         body = _body(environ)
         facts = {k: v for k, v in environ.items() if isinstance(v, str | int | bool)}
@@ -96,53 +89,20 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     return [data]
 
 
-# Starting the servers.
+def create() -> Callable[..., Iterable[bytes]]:
+    return application
 
 
-def _granian(port: int, tls: list[str]) -> list[str]:
-    cert = ["--ssl-certificate", tls[0], "--ssl-keyfile", tls[1]] if tls else []
-    return [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--http", "1"),
-        *("--port", str(port), "--workers", str(WORKERS), "--blocking-threads", str(THREADS)),
-        *("--respawn-failed-workers", "--log-level", "warning", *cert),
-        f"{HERE}:application",
-    ]
-
-
-def _gunicorn(port: int, tls: list[str]) -> list[str]:
-    cert = ["--certfile", tls[0], "--keyfile", tls[1]] if tls else []
-    return [
-        *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--chdir"),
-        *(str(HERE.parent), "--bind", f"127.0.0.1:{port}", "--workers", str(WORKERS)),
-        *("--threads", str(THREADS), "--log-level", "warning", *cert, "wsgi_servers:application"),
-    ]
-
-
-def _forked(name: str) -> Callable[[int, list[str]], list[str]]:
-    return lambda port, tls: [sys.executable, str(HERE), "--run", name, "--port", str(port), "--tls", *tls]
-
-
-def _sharedbooks(port: int, tls: list[str]) -> list[str]:
-    return [sys.executable, str(HERE), "--run", "sharedbooks", "--port", str(port), "--tls", *tls]
-
-
-SERVERS: dict[str, tuple[str, Callable[[int, list[str]], list[str]]]] = {
-    "sharedbooks": ("sharedbooks", _sharedbooks),
-    "granian": ("granian", _granian),
-    "gunicorn": ("gunicorn", _gunicorn),
-    "cheroot": ("cheroot", _forked("cheroot")),
-    "waitress": ("waitress", _forked("waitress")),
-}
-
-
-def run_server(name: str, port: int, tls: list[str]) -> None:
+def run_server(name: str, port: int) -> None:
     """Run a server that has no command line of its own for several workers."""
     if name == "sharedbooks":
-        _run_sharedbooks(port, tls)
+        from sharedbooks import serving  # noqa: PLC0415 - not needed to measure the others
+
+        options = serving.ServeOptions("127.0.0.1", port, workers=WORKERS, threads=THREADS)
+        serving.serve("wsgi_servers:create", options)
         return
-    shared = socket.create_server(("127.0.0.1", port), backlog=1024, reuse_port=True)
     children = [child for _ in range(WORKERS - 1) if (child := os.fork())]
-    start, stop = (_cheroot if name == "cheroot" else _waitress)(port, tls, shared)
+    start, stop = _cheroot(port) if name == "cheroot" else _waitress(port)
 
     def end(*_: object) -> None:
         for child in children:
@@ -155,65 +115,64 @@ def run_server(name: str, port: int, tls: list[str]) -> None:
         os.waitpid(child, 0)
 
 
-def _cheroot(port: int, tls: list[str], shared: socket.socket) -> tuple[Callable[[], Any], ...]:
+def _cheroot(port: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
     from cheroot import wsgi  # noqa: PLC0415 - optional, and only in this process
-    from cheroot.ssl.builtin import BuiltinSSLAdapter  # noqa: PLC0415
 
-    shared.close()
     server = wsgi.Server(
         ("127.0.0.1", port), application, numthreads=THREADS, reuse_port=True, shutdown_timeout=10
     )
-    server.ssl_adapter = BuiltinSSLAdapter(*tls) if tls else None
     return server.safe_start, server.stop
 
 
-def _waitress(_port: int, tls: list[str], shared: socket.socket) -> tuple[Callable[[], Any], ...]:
+def _waitress(port: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
     from waitress.server import create_server  # noqa: PLC0415
 
-    if tls:
-        raise SystemExit("waitress has no TLS")
-    server = create_server(application, sockets=[shared], threads=THREADS)
+    listener = socket.create_server(("127.0.0.1", port), backlog=1024, reuse_port=True)
+    server = create_server(application, sockets=[listener], threads=THREADS)
     return server.run, server.close
 
 
-def _run_sharedbooks(port: int, tls: list[str]) -> None:
-    from sharedbooks import serving  # noqa: PLC0415 - only measured once it is there
+def _command(name: str, port: int) -> list[str]:
+    workers, threads = ("--workers", str(WORKERS)), str(THREADS)
+    if name == "granian":
+        options = ["--interface", "wsgi", "--no-ws", "--http", "1", "--port", str(port), *workers]
+        options += ["--blocking-threads", threads, "--respawn-failed-workers"]
+        return [sys.executable, "-m", "granian", *options, "wsgi_servers:application"]
+    if name == "gunicorn":
+        options = ["--worker-class", "gthread", "--bind", f"127.0.0.1:{port}", *workers]
+        return [
+            *(sys.executable, "-m", "gunicorn", *options),
+            *("--threads", threads, "wsgi_servers:application"),
+        ]
+    return [sys.executable, str(HERE), "--run", name, "--port", str(port)]
 
-    sys.path.insert(0, str(HERE.parent))
-    options = serving.ServeOptions(
-        host="127.0.0.1",
-        port=port,
-        workers=WORKERS,
-        threads=THREADS,
-        tls_certificate=Path(tls[0]) if tls else None,
-        tls_key=Path(tls[1]) if tls else None,
-    )
-    serving.serve("wsgi_servers:toy", options)
 
+class Load(NamedTuple):
+    """Requests a second, and milliseconds of the servers' CPU time for one."""
 
-def toy() -> Callable[..., Iterable[bytes]]:
-    return application
+    rate: float
+    cpu_ms: float
 
 
 class Running:
     """One server on a free loopback port, with its processes."""
 
-    def __init__(self, name: str, folder: Path, tls: list[str] | None = None) -> None:
+    def __init__(self, name: str, folder: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         environment = os.environ | {"TOY_DATABASE": str(folder / "toy.sqlite")}
         self.log = folder / f"{name}.log"
-        self.tls = tls
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                SERVERS[name][1](self.port, tls or []),
+                _command(name, self.port),
+                cwd=HERE.parent,
                 env=environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
 
-    def __enter__(self) -> "Running":
+    def __enter__(self) -> Self:
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline and self.process.poll() is None:
             with contextlib.suppress(OSError, http.client.HTTPException):
@@ -241,15 +200,6 @@ class Running:
             answer = connection.getresponse()
             return answer.status, answer.read()
 
-    def raw(self, data: bytes, seconds: float = 1.0) -> bytes:
-        """Send octets and return all that comes until the end or a silence of some seconds."""
-        received = b""
-        with self.connect(seconds) as link, contextlib.suppress(OSError):
-            link.sendall(data)
-            while part := link.recv(65536):
-                received += part
-        return received
-
     def processes(self) -> list[int]:
         found = subprocess.run(
             ["ps", "-o", "pid=", "-s", str(self.process.pid)], capture_output=True, check=False
@@ -272,11 +222,7 @@ class Running:
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-# Throughput.
-
-
-def load(server: Running, folder: Path, connections: int, seconds: int, *, close: bool) -> str:
-    """Requests a second and CPU milliseconds a request, as ``wrk`` and the kernel count them."""
+def load(server: Running, folder: Path, connections: int, seconds: int, *, close: bool) -> Load:
     script = folder / "load.lua"
     script.write_text(
         WRK_SCRIPT % BODY.decode() + ('wrk.headers["Connection"] = "close"' if close else "")
@@ -293,17 +239,39 @@ def load(server: Running, folder: Path, connections: int, seconds: int, *, close
     ).stdout
     used = server.cpu_seconds() - before
     requests = int(re.findall(r"(\d+) requests in", result)[0])
-    errors = re.findall(r"(?:Socket errors|Non-2xx).*", result)
-    return f"{requests / seconds:.0f}/s {used * 1000 / max(requests, 1):.2f} ms" + (
-        f" ({'; '.join(errors)})" if errors else ""
-    )
+    return Load(requests / seconds, used * 1000 / max(requests, 1))
 
 
-# Behaviour. Each check returns the words for its cell.
+def throughput(
+    names: list[str], folder: Path, rounds: int, seconds: int
+) -> dict[tuple[str, str], str]:
+    """Medians; the servers take turns, so that a busy spell of the machine strikes them alike."""
+    loads = {
+        "1 connection": (1, False),
+        "8 connections": (8, False),
+        "200 connections": (200, False),
+        "8, new each request": (8, True),
+    }
+    seen: dict[tuple[str, str], list[Load]] = {(row, name): [] for row in loads for name in names}
+    for _ in range(rounds):
+        for row, (connections, close) in loads.items():
+            for name in names:
+                with Running(name, folder) as server:
+                    seen[row, name].append(load(server, folder, connections, seconds, close=close))
+    return {
+        key: f"{statistics.median(run.rate for run in runs):.0f}/s, "
+        f"{statistics.median(run.cpu_ms for run in runs):.2f} ms CPU"
+        for key, runs in seen.items()
+    }
 
 
-def _served_meanwhile(server: Running, clients: list[socket.socket], drip: bytes) -> str:
-    took, failed = [], 0
+def _served_beside(server: Running, head: bytes, drip: bytes, count: int) -> str:
+    """How normal requests fare while slow clients have begun one and go on octet by octet."""
+    clients = [server.connect() for _ in range(count)]
+    for link in clients:
+        link.send(head)
+    time.sleep(1)
+    before, took, failed = server.memory_mb(), [], 0
     for _ in range(10):
         for link in clients:
             with contextlib.suppress(OSError):
@@ -316,218 +284,126 @@ def _served_meanwhile(server: Running, clients: list[socket.socket], drip: bytes
         took.append(time.monotonic() - start)
     for link in clients:
         link.close()
-    return f"{10 - failed}/10 served, median {statistics.median(took) * 1000:.0f} ms"
+    return (
+        f"{10 - failed}/10 served, median {statistics.median(took) * 1000:.0f} ms, {before:.0f} MB"
+    )
 
 
 def slow_headers(server: Running) -> str:
-    clients = [server.connect() for _ in range(SLOW_CLIENTS)]
-    for link in clients:
-        link.send(b"GET /book/ HTTP/1.1\r\nHost: x\r\n")
-    return _served_meanwhile(server, clients, b"X-A: b\r\n")
+    return _served_beside(server, b"GET / HTTP/1.1\r\nHost: x\r\n", b"X-A: b\r\n", SLOW_CLIENTS)
 
 
 def slow_bodies(server: Running) -> str:
-    clients = [server.connect() for _ in range(SLOW_CLIENTS)]
-    for link in clients:
-        link.send(b"PUT /book/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n")
-    time.sleep(0.5)
-    return _served_meanwhile(server, clients, b"x")
+    head = b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n"
+    return _served_beside(server, head, b"x", SLOW_CLIENTS)
 
 
 def slow_readers(server: Running) -> str:
-    before = server.memory_mb()
-    clients = [server.connect() for _ in range(10)]
-    for link in clients:
-        link.send(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-    time.sleep(2)
-    grown = server.memory_mb() - before
-    return f"+{grown:.0f} MB for 10 x 20 MB; " + _served_meanwhile(server, clients, b"")
-
-
-def _in_threads(count: int, work: Callable[[int], bool]) -> Callable[[], str]:
-    good: list[bool] = []
-
-    def one(number: int) -> None:
-        try:
-            good.append(work(number))
-        except (OSError, http.client.HTTPException):
-            good.append(False)
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-
-    def result() -> str:
-        for thread in threads:
-            thread.join()
-        return f"{sum(good)}/{count}"
-
-    return result
+    return _served_beside(server, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n", b"", 10)
 
 
 def graceful_stop(server: Running) -> str:
-    idle = server.connect()
-    idle.send(b"GET /environ HTTP/1.1\r\nHost: x\r\n\r\n")
-    idle.recv(65536)
-    finish = _in_threads(8, lambda _: server.request("GET", "/slow/1.5", timeout=10)[1] == b"done")
-    time.sleep(0.5)
-    start = time.monotonic()
-    server.process.send_signal(signal.SIGTERM)
-    time.sleep(0.5)
-    late = "refused"
-    with contextlib.suppress(OSError, http.client.HTTPException):
-        late = str(server.request("GET", "/environ", timeout=3)[0])
-    answered = finish()
+    with futures.ThreadPoolExecutor(8) as pool:
+        running = [pool.submit(server.request, "GET", "/slow/1.5") for _ in range(8)]
+        time.sleep(0.5)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        late = "refused"
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            late = str(server.request("GET", "/environ", timeout=3)[0])
+        futures.wait(running)
+        answered = sum(not one.exception() and one.result()[1] == b"done" for one in running)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        server.process.wait(40)
-    code = server.process.poll()
-    return f"{answered} answered, new {late}, {time.monotonic() - start:.1f} s, exit {code}"
+        server.process.wait(10)
+    return f"{answered}/8 answered, new client {late}, exit {server.process.poll()}"
 
 
-def reload_under_load(server: Running) -> str:
-    stop = time.monotonic() + 12
-    lost: list[str] = []
-    done = [0]
+def reload(server: Running) -> str:
+    """Requests lost by clients with and without kept connections around one SIGHUP."""
+    end, before = time.monotonic() + 11, set(server.processes())
 
-    def trickle(number: int) -> bool:
-        while time.monotonic() < stop:
+    def client(number: int) -> tuple[int, int]:
+        done = lost = 0
+        keep = number % 2
+        link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        while time.monotonic() < end:
             try:
-                path = "/slow/0.3" if number % 2 else "/book/"
-                server.request("PROPFIND", path, BODY, timeout=10)
-                done[0] += 1
-            except (OSError, http.client.HTTPException) as problem:
-                lost.append(type(problem).__name__)
-        return True
+                link.request("PROPFIND", "/book/", BODY)
+                link.getresponse().read()
+                done += 1
+            except (OSError, http.client.HTTPException):
+                lost += 1
+                link.close()
+            time.sleep(0.005)
+            if not keep:
+                link.close()
+        return done, lost
 
-    finish = _in_threads(12, trickle)
-    before = set(server.processes())
-    for _ in range(1):
+    with futures.ThreadPoolExecutor(16) as pool:
+        clients = [pool.submit(client, number) for number in range(16)]
         time.sleep(1)
         server.process.send_signal(signal.SIGHUP)
-    finish()
+        done, lost = (sum(column) for column in zip(*(c.result() for c in clients), strict=True))
     new = len(set(server.processes()) - before)
-    kinds = f" ({', '.join(sorted(set(lost)))})" if lost else ""
-    return f"{len(lost)} of {done[0]} lost{kinds}, {new} new processes"
+    return f"{lost} of {done + lost} lost, {new} new processes"
 
 
 def killed_worker(server: Running) -> str:
     pid = json.loads(server.request("GET", "/environ")[1])["pid"]
     if pid == server.process.pid:
-        return "worker is the main process"
+        return "the worker is the main process"
     os.kill(pid, signal.SIGKILL)
     time.sleep(3)
-    _in_threads(8, lambda _: server.request("GET", "/slow/0.2")[0] == 200)()
-    seen = set()
-    for _ in range(40):
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            seen.add(json.loads(server.request("GET", "/environ")[1])["pid"])
-    return f"{len(seen)} workers answer afterwards"
+    answers = [server.request("GET", "/environ")[1] for _ in range(40)]
+    return f"{len({json.loads(answer)['pid'] for answer in answers})} workers answer afterwards"
 
 
-def bodies(server: Running) -> str:
-    chunks = b"".join(b"%x\r\n%s\r\n" % (40000, b"x" * 40000) for _ in range(5)) + b"0\r\n\r\n"
-    head = b"PUT /environ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-    answer = server.raw(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
-    chunked = b'"length": 200000' in answer
-    early = server.raw(b"PUT /limit HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n" + b"x" * 70000)
-    expect = server.raw(head + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n")
-    return (
-        f"chunked {'whole' if chunked else 'LOST'}; early answer "
-        f"{early[9:12].decode() or 'none'}; 100-continue {expect[9:12].decode() or 'none'}"
-    )
-
-
-def paths(server: Running) -> str:
+def environ(server: Running) -> str:
     facts = json.loads(server.request("PROPFIND", "/environ/%C3%BC/a%2Fb")[1])
-    raw = [key for key in ("RAW_URI", "REQUEST_URI") if key in facts]
-    keys = ("SERVER_PROTOCOL", "REMOTE_ADDR", "wsgi.multithread", "wsgi.multiprocess")
-    return f"{facts['PATH_INFO']!r} {','.join(raw) or 'no raw'} " + " ".join(
-        str(facts.get(key)) for key in keys
-    )
+    keys = ("PATH_INFO", "RAW_URI", "REQUEST_URI", "wsgi.multithread", "wsgi.multiprocess")
+    return ", ".join(f"{key} {facts[key]}" for key in keys if key in facts)
 
 
-def no_bodies(server: Running) -> str:
-    result = []
-    for method, path in (("HEAD", "/book/"), ("GET", "/204"), ("GET", "/304")):
-        answer = server.raw(f"{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), 0.4)
-        head, _, body = answer.partition(b"\r\n\r\n")
-        wrong = re.search(rb"(?i)transfer-encoding|content-length: 0", head)
-        result.append(f"{path} {len(body)} octets" + (f" {wrong[0].decode()}" if wrong else ""))
-    return "; ".join(result)
+CHECKS = (slow_headers, slow_bodies, slow_readers, graceful_stop, reload, killed_worker, environ)
 
 
-def header_limit(server: Running) -> str:
-    for size in (8, 16, 64, 256, 512):
-        head = b"GET /environ HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * size * 1024 + b"\r\n\r\n"
-        if b" 200 " not in server.raw(head, 0.4)[:20]:
-            return f"under {size} KiB"
-    return "over 512 KiB"
-
-
-CHECKS = (
-    slow_headers,
-    slow_bodies,
-    slow_readers,
-    graceful_stop,
-    reload_under_load,
-    killed_worker,
-    bodies,
-    paths,
-    no_bodies,
-    header_limit,
-)
-
-
-def measure(name: str, folder: Path, seconds: int, *, checks_only: bool) -> dict[str, str]:
-    """All figures of one server, by row title."""
-    rows: dict[str, str] = {}
-    if not checks_only:
-        for title, connections, close in (
-            ("1 connection", 1, False),
-            ("8 connections", 8, False),
-            ("200 connections", 200, False),
-            ("8, new each request", 8, True),
-        ):
-            with Running(name, folder) as server:
-                rows[title] = load(server, folder, connections, seconds, close=close)
-    for check in CHECKS:
-        with Running(name, folder) as server:
-            try:
-                rows[check.__name__.replace("_", " ")] = check(server)
-            except (OSError, http.client.HTTPException, ValueError) as problem:
-                rows[check.__name__.replace("_", " ")] = f"failed: {problem!r}"
-    return rows
+def run_check(check: Callable[[Running], str], name: str, folder: Path) -> str:
+    with Running(name, folder) as server:
+        try:
+            return check(server)
+        except (OSError, http.client.HTTPException, ValueError) as problem:
+            return f"failed: {problem!r}"
 
 
 def main() -> None:
     """Measure the named servers and print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("servers", nargs="*", default=list(SERVERS), help=", ".join(SERVERS))
+    parser.add_argument("servers", nargs="*", default=SERVERS, help=", ".join(SERVERS))
     parser.add_argument("--seconds", type=int, default=5, help="length of one load run")
-    parser.add_argument("--checks-only", action="store_true", help="leave the load runs out")
+    parser.add_argument("--rounds", type=int, default=3, help="load runs, of which the median")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--tls", nargs="*", default=[], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
-        run_server(arguments.run, arguments.port, arguments.tls)
+        run_server(arguments.run, arguments.port)
         return
-    names = [n for n in arguments.servers if importlib.util.find_spec(SERVERS[n][0])]
-    columns = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    rows: dict[tuple[str, str], str] = {}
+    names = [name for name in arguments.servers if importlib.util.find_spec(name)]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         with contextlib.closing(sqlite3.connect(folder / "toy.sqlite")) as database:
             database.execute("CREATE TABLE item (id INTEGER PRIMARY KEY, value TEXT)")
-            database.executemany("INSERT INTO item VALUES (?, ?)", [(n, "v" * 40) for n in (1, 2, 3)])
-            database.commit()
-        checks_only = arguments.checks_only or not shutil.which("wrk")
-        for server in names:
-            columns[server] = measure(
-                server, folder, arguments.seconds, checks_only=checks_only
+            database.executemany(
+                "INSERT INTO item VALUES (?, ?)", [(n, "v" * 40) for n in (1, 2, 3)]
             )
-    for row in next(iter(columns.values())):
-        for server, cells in columns.items():
-            print(f"{row:22} {server:12} {cells[row]}")
+            database.commit()
+        if shutil.which("wrk"):
+            rows |= throughput(names, folder, arguments.rounds, arguments.seconds)
+        for check in CHECKS:
+            for name in names:
+                rows[check.__name__, name] = run_check(check, name, folder)
+    for (row, server), cell in rows.items():
+        print(f"{row:20} {server:12} {cell}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Cards as Radicale's items, which fetch their content only when somebody reads it."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -18,6 +19,10 @@ from sharedbooks_radicale.protocol.properties import http_date
 _logger = logging.getLogger("sharedbooks.stock")
 
 _FETCHED_AT_ONCE = 200
+
+# Radicale writes text into its answers as it is; one such character, and no client can read the
+# answer, nor ever again sync the book.
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 Reading = Callable[[], AbstractContextManager[Connection]]
 """Gives a session, also after Radicale has left its lock."""
@@ -47,7 +52,7 @@ class CardItem(Item):
         self._time_range = (TIMESTAMP_MIN, TIMESTAMP_MAX)
 
     def serialize(self) -> str:
-        """Return the card as it is stored."""
+        """Return the card as it is stored, as far as XML and Unicode can say it."""
         if self._text is None:
             self._text = _decode(self._fetch(self.href or ""))
         return self._text
@@ -105,7 +110,8 @@ class _Batch:
 
 def _decode(content: bytes) -> str:
     try:
-        return content.decode()
+        text = content.decode()
     except UnicodeDecodeError:
         # Folded inside a character, as some clients do: whole only without the folds.
-        return unfold(content).decode(errors="replace")
+        text = unfold(content).decode(errors="replace")
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)

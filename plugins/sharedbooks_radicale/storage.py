@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -22,7 +22,7 @@ from sharedbooks.domain.cards import (
 )
 from sharedbooks.domain.homes import BookAccess, add_own_book, find_book, list_home
 from sharedbooks.domain.principals import Principal
-from sharedbooks.errors import AccessDenied, Conflict
+from sharedbooks.errors import AccessDenied, Conflict, NotFound
 from sharedbooks.identifiers import parse_resource_name
 from sharedbooks.runtime import Runtime
 from sharedbooks_radicale.collection import BOOK_TAG, Collection, Fixed, Home, read_wishes
@@ -101,7 +101,9 @@ class Storage(BaseStorage):
             if (access := self._find_access(connection, home, name)) is not None
         }
         for book_id in sorted(found):
-            lock_book(connection, book_id)
+            # One deleted meanwhile is not found by what follows either.
+            with suppress(NotFound):
+                lock_book(connection, book_id)
 
     def _find_access(self, connection: Connection, home: str, name: str) -> BookAccess | None:
         user = find_user(connection, home)

@@ -1,16 +1,18 @@
 """Serve a WSGI application over HTTP with several worker processes, and probe a running server.
 
-Granian answers the requests. It falls short of our promises in a few places, which this module
-makes up for:
+Granian answers the requests. Where it falls short of our promises, this module makes up for it:
 
-* Its workers open a listening socket each, and connections that wait at a worker's socket are reset
-  when the worker is replaced. Here the main process holds the sockets for the workers.
+* Its workers open a listening socket each; connections that wait there are reset when the worker
+  stops. Here the main process opens the sockets, and a new worker takes over its predecessor's.
+* A worker told to stop closes at once every connection on which it has not yet seen a request,
+  even when one is on its way. Here it first lingers: no new connections, old ones end with their
+  next answer.
 * It takes a new worker for ready after a fixed time, stops the old one even if the new one is
   broken, and may start workers that die at start for ever. Here workers report that they are ready.
 * It waits without limit for a client to fetch an answer. Here the kernel limits that.
 
-A body that arrives slowly keeps a thread busy, without limit of time: threads bound how many such
-clients one worker bears, and a proxy that buffers requests takes them off it altogether.
+A body that arrives slowly keeps a thread busy, without limit of time: the threads bound how many
+such clients a worker bears, and a proxy that buffers requests takes them off it altogether.
 """
 
 import contextlib
@@ -129,10 +131,10 @@ class _Worker(NamedTuple):
 def serve(target: str, options: ServeOptions, on_ready: Callable[[], None] | None = None) -> None:
     """Serve until SIGTERM or SIGINT, from the main thread.
 
-    Then no connection is accepted any more, requests in flight are finished and idle connections
-    closed. SIGHUP replaces the workers one after another: the application is loaded and the TLS
-    files are read again, and an old worker stops once the new one is ready. A reload that fails
-    leaves the old workers running. A worker that dies is replaced.
+    On these, clients are refused from now on and every request on a connection already accepted
+    is answered; this takes a second at least. SIGHUP replaces the workers one after another: each
+    new one loads the application and the TLS files afresh, and the old one leaves once it is
+    ready. A reload that fails leaves the old workers running. A worker that dies is replaced.
 
     Workers are forked: the caller must hold no database connections or threads of its own.
 
@@ -304,8 +306,12 @@ class _Supervisor:
     def _comes_up(self, worker: _Worker, probation: float = 0) -> bool:
         """Wait until the worker is ready; False if it died first or the server is to stop."""
         with worker.ready:
-            while worker.process.is_alive() and not _stop_asked():
+            while not _stop_asked():
                 if worker.ready.poll(0.1):
+                    try:
+                        worker.ready.recv()
+                    except EOFError:
+                        return False
                     worker.process.join(probation)
                     return worker.process.is_alive() or not probation
         return False

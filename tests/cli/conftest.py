@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -30,14 +30,6 @@ class Outcome:
     def document(self) -> Any:
         """The JSON document it printed."""
         return json.loads(self.out)
-
-
-class Sharedbooks(Protocol):
-    """Calls the program in its folder and returns the outcome; the exit code must be ``code``."""
-
-    folder: Path
-
-    def __call__(self, *arguments: str | Path, code: int = 0, typed: str = "") -> Outcome: ...
 
 
 class InProcess:
@@ -96,18 +88,39 @@ def quiet_environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as ``sharedbooks init`` leaves it."""
-    folder = tmp_path_factory.mktemp("template")
+def empty_installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as ``sharedbooks init`` leaves it; to be copied."""
+    folder = tmp_path_factory.mktemp("empty")
     Subprocess(folder)("init")
     return folder
 
 
+@pytest.fixture(scope="session")
+def office_installation(
+    empty_installation: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder with users, a group and a book; to be copied."""
+    folder = tmp_path_factory.mktemp("office") / "installation"
+    shutil.copytree(empty_installation, folder)
+    program = Subprocess(folder)
+    for words in (
+        "user add alice",
+        "user add bob",
+        "group add sales",
+        "group add-member sales alice",
+        "book add crm",
+    ):
+        program(*words.split())
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(
+    tmp_path: Path, empty_installation: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A fresh installation, in which the test stands."""
     made = tmp_path / "installation"
-    shutil.copytree(template, made)
+    shutil.copytree(empty_installation, made)
     for name in set(os.environ) - set(quiet_environment()):
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", "/nonexistent")
@@ -137,14 +150,7 @@ def sql(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 @pytest.fixture
-def office(sharedbooks: InProcess) -> InProcess:
+def office(sharedbooks: InProcess, office_installation: Path) -> InProcess:
     """An installation with the users alice and bob, the group sales of alice, and the book crm."""
-    for words in (
-        "user add alice",
-        "user add bob",
-        "group add sales",
-        "group add-member sales alice",
-        "book add crm",
-    ):
-        sharedbooks(*words.split())
+    shutil.copytree(office_installation, sharedbooks.folder, dirs_exist_ok=True)
     return sharedbooks

@@ -270,6 +270,7 @@ def test_database_that_is_away_is_busy(kind: str, call: str, tmp_path: Path) -> 
         assert "secret" not in str(caught.value)
 
 
+@pytest.mark.databases("sqlite")
 def test_every_connection_in_use_is_busy(hasty: Database) -> None:
     with hasty.read(), hasty.read():
         with pytest.raises(StoreBusy, match="in use"), hasty.read():

@@ -156,7 +156,7 @@ def _resource(node: ET.Element) -> Resource:
     resource.status = None if whole is None else _code(whole)
     for propstat in node.iterfind("{DAV:}propstat"):
         status = _code(propstat.findtext("{DAV:}status") or "")
-        for element in propstat.find("{DAV:}prop") or ():
+        for element in propstat.iterfind("{DAV:}prop/*"):
             name = short(element.tag)
             assert name not in resource.statuses, f"{name} is there twice"
             resource.statuses[name] = status

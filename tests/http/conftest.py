@@ -11,9 +11,6 @@ from tests.http.world import World
 from tests.support.databases import SqliteDatabases
 from tests.support.process import RunningServer, Setting
 
-MAX_CARD_SIZE = 4 * 1024 * 1024
-MAX_BODY = 5 * 1024 * 1024
-
 _SETTINGS: Mapping[str, Setting] = {
     "server.workers": 2,
     "server.max_body": "5 MiB",
@@ -58,10 +55,13 @@ def world(served: Served) -> Iterator[World]:
         yield made
 
 
+Start = Callable[[Mapping[str, Setting]], tuple[RunningServer, World]]
+
+
 @pytest.fixture
 def serve(
     tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
-) -> Iterator[Callable[[Mapping[str, Setting]], tuple[RunningServer, World]]]:
+) -> Iterator[Start]:
     """Start a server of the test's own with other settings, on a database of its own."""
     with ExitStack() as stack:
 

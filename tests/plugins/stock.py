@@ -2,12 +2,20 @@
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from xml.etree import ElementTree as ET
 
+from radicale import config
+from radicale.config import Configuration
+
 from sharedbooks.domain.principals import Principal
+from sharedbooks.runtime import Runtime
+from sharedbooks_radicale.auth import Auth
+from sharedbooks_radicale.rights import Rights
+from sharedbooks_radicale.storage import Storage
 from tests.http.client import Answer, Client
 from tests.http.world import Member, World, fresh
 from tests.support.daemon import Daemon
@@ -46,6 +54,18 @@ def example_configuration(port: int, sharedbooks_config: Path) -> str:
         assert text.count(old) == times
         text = text.replace(old, new)
     return text
+
+
+def stock_configuration(runtime: Runtime, **auth_options: str) -> Configuration:
+    """Return a configuration of Radicale with our plugins, in this process."""
+    made = config.load()
+    values: dict[str, dict[str, Any]] = {
+        section: {"type": partial(kind, runtime=runtime)}
+        for section, kind in (("auth", Auth), ("rights", Rights), ("storage", Storage))
+    }
+    values["auth"] |= {"delay": "0", **auth_options}
+    made.update(values, "test")
+    return made
 
 
 class StockServer:

@@ -130,6 +130,14 @@ class TestContentOfTheOtherServer:
         store(stock.database, alice.user, book, "x.vcf", vcard().replace(b"Ann", b"\xc3\r\n \xbc"))
         assert "FN:ü Example".encode() in alice.get(alice.path(book, "x.vcf")).body
 
+    def test_a_control_character_breaks_no_sync(self, stock: StockWorld) -> None:
+        alice, book = stock.shared()
+        path = alice.path(book, "ann.vcf")
+        assert book.name in alice.books()
+        store(stock.database, alice.user, book, "ann.vcf", vcard("ann", "Vertical\x0btab"))
+        found = alice.multiget(alice.path(book), [path])
+        assert "FN:Vertical\ufffdtab" in found[path].text("CARD:address-data")
+
     def test_a_card_that_radicale_cannot_read_breaks_no_query(self, stock: StockWorld) -> None:
         alice, book = stock.shared()
         assert alice.put(alice.path(book, "ann.vcf"), vcard()).status == 201

@@ -6,14 +6,12 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from radicale import auth, config, item, rights, storage
+from radicale import auth, item, rights, storage
 from radicale.auth import AuthContext
-from radicale.config import Configuration
 
 from sharedbooks.config import load_config
 from sharedbooks.domain.credentials import add_device
@@ -29,7 +27,13 @@ from sharedbooks_radicale.rights import Rights
 from sharedbooks_radicale.storage import Storage
 from tests.http.world import fresh, vcard
 from tests.plugins.conftest import Stocked
-from tests.plugins.stock import StockServer, StockWorld, example_configuration, write_configuration
+from tests.plugins.stock import (
+    StockServer,
+    StockWorld,
+    example_configuration,
+    stock_configuration,
+    write_configuration,
+)
 from tests.support.databases import SqliteDatabases
 from tests.support.factories import make_new_user
 
@@ -125,17 +129,6 @@ def runtime(sqlite_databases: SqliteDatabases, tmp_path: Path) -> Iterator[Runti
         opened.close()
 
 
-def configuration(runtime: Runtime, **auth_options: str) -> Configuration:
-    made = config.load()
-    kinds = {"auth": Auth, "rights": Rights, "storage": Storage}
-    values: dict[str, dict[str, Any]] = {
-        section: {"type": partial(kind, runtime=runtime)} for section, kind in kinds.items()
-    }
-    values["auth"] |= {"delay": "0", **auth_options}
-    made.update(values, "test")
-    return made
-
-
 def log_in(login: Auth, name: str, password: str, address: str = "192.0.2.1") -> str:
     context = AuthContext()
     context.remote_addr = address
@@ -149,7 +142,7 @@ class TestLogin:
         composed = "José"
         user = make_new_user(runtime.database, composed)
         password = runtime.database.run_write(lambda c: add_device(c, user, "phone"))
-        login = Auth(configuration(runtime, cache_logins="True"), runtime)
+        login = Auth(stock_configuration(runtime, cache_logins="True"), runtime)
         typed = unicodedata.normalize("NFD", composed)
         assert typed != composed
         assert [log_in(login, typed, password) for _ in range(3)] == [composed] * 3
@@ -157,7 +150,7 @@ class TestLogin:
     def test_a_failed_login_leaves_nobody_behind(self, runtime: Runtime) -> None:
         user = make_new_user(runtime.database)
         password = runtime.database.run_write(lambda c: add_device(c, user, "phone"))
-        login = Auth(configuration(runtime), runtime)
+        login = Auth(stock_configuration(runtime), runtime)
         assert log_in(login, "alice", password) == "alice"
         member = scope.current_member()
         assert member is not None
@@ -166,7 +159,7 @@ class TestLogin:
         assert scope.current_member() is None
 
     def test_too_many_failures_are_failures(self, runtime: Runtime) -> None:
-        login = Auth(configuration(runtime), runtime)
+        login = Auth(stock_configuration(runtime), runtime)
         assert [log_in(login, "nobody", "wrong") for _ in range(4)] == [""] * 4
 
     def test_a_failed_login_is_logged_for_fail2ban(
@@ -184,7 +177,7 @@ class TestLogin:
 
         monkeypatch.setattr(Authenticator, "login", fail)
         with pytest.raises(StoreBusy):
-            log_in(Auth(configuration(runtime), runtime), "alice", "secret")
+            log_in(Auth(stock_configuration(runtime), runtime), "alice", "secret")
 
     @pytest.mark.parametrize(
         ("peer", "told", "counted"),
@@ -214,14 +207,14 @@ class TestLogin:
         context = AuthContext()
         context.remote_addr, context.x_remote_addr = peer, told
         with pytest.raises(StoreBusy):
-            Auth(configuration(runtime), runtime).login("alice", "secret", context)
+            Auth(stock_configuration(runtime), runtime).login("alice", "secret", context)
         assert seen == [Origin(counted, "")]
 
 
 class TestReading:
     def test_discovery_looks_at_no_more_than_is_taken(self, runtime: Runtime) -> None:
         user = make_new_user(runtime.database)
-        made = Storage(configuration(runtime), runtime)
+        made = Storage(stock_configuration(runtime), runtime)
         with made.acquire_lock("w", user.name):
             made.create_collection("/alice/")
         executed: list[str] = []
@@ -235,8 +228,8 @@ class TestReading:
 
     def test_rights_are_asked_from_the_database_once_a_session(self, runtime: Runtime) -> None:
         user = make_new_user(runtime.database)
-        made = Storage(configuration(runtime), runtime)
-        permissions = Rights(configuration(runtime), runtime)
+        made = Storage(stock_configuration(runtime), runtime)
+        permissions = Rights(stock_configuration(runtime), runtime)
         with made.acquire_lock("w", user.name):
             made.create_collection("/alice/")
         executed: list[str] = []
@@ -255,7 +248,7 @@ class TestReading:
         self, runtime: Runtime, caplog: pytest.LogCaptureFixture
     ) -> None:
         user = make_new_user(runtime.database)
-        made = Storage(configuration(runtime), runtime)
+        made = Storage(stock_configuration(runtime), runtime)
         with made.acquire_lock("w", user.name):
             made.create_collection("/alice/")
             [book] = list(made.discover("/alice/", "1"))[1:]
@@ -310,13 +303,13 @@ class TestStarting:
 
     @pytest.mark.parametrize("kind", [Auth, Rights, Storage])
     def test_an_option_written_wrong_is_refused(self, runtime: Runtime, kind: type[Any]) -> None:
-        made = configuration(runtime)
+        made = stock_configuration(runtime)
         made.update({kind.__name__.lower(): {"sharedbook_config": "x"}}, "test")
         with pytest.raises(RuntimeError, match="Invalid option 'sharedbook_config'"):
             kind(made, runtime)
 
     def test_radicales_own_sharing_is_refused(self, runtime: Runtime) -> None:
-        made = configuration(runtime)
+        made = stock_configuration(runtime)
         made.update({"sharing": {"type": "csv"}}, "test")
         with pytest.raises(RuntimeError, match=re.escape("set [sharing] type = none")):
             Storage(made, runtime)

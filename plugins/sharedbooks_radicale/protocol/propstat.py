@@ -1,7 +1,7 @@
 """``response`` elements with the properties a client asked for (RFC 4918, 9.1 and 14.24)."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sharedbooks_radicale.failures import BadRequest
@@ -27,6 +27,11 @@ class PropertyRequest:
     names_only: bool = False
     minimal: bool = False
 
+    @classmethod
+    def of(cls, asked: Iterable[ET.Element], *, minimal: bool) -> "PropertyRequest":
+        """Return the request for the properties in a ``prop``, each once."""
+        return cls(list(dict.fromkeys(node.tag for node in asked)), minimal=minimal)
+
 
 def read_propfind(root: ET.Element | None, *, minimal: bool) -> PropertyRequest:
     """Return what a ``propfind`` body asks for; no body asks for everything.
@@ -40,14 +45,14 @@ def read_propfind(root: ET.Element | None, *, minimal: bool) -> PropertyRequest:
         raise BadRequest("The body of a PROPFIND is a DAV:propfind.")
     wanted = root.find(dav("prop"))
     if wanted is not None:
-        return PropertyRequest([child.tag for child in wanted], minimal=minimal)
+        return PropertyRequest.of(wanted, minimal=minimal)
     if root.find(dav("propname")) is not None:
         return PropertyRequest((), names_only=True)
     if root.find(dav("allprop")) is None:
         raise BadRequest("A DAV:propfind holds prop, allprop or propname.")
     included = root.find(dav("include"))
-    names = [] if included is None else [child.tag for child in included]
-    return PropertyRequest(names, everything=True, minimal=minimal)
+    names = dict.fromkeys(() if included is None else (child.tag for child in included))
+    return PropertyRequest(list(names), everything=True, minimal=minimal)
 
 
 def property_response(

@@ -163,7 +163,7 @@ def _wanted(root: ET.Element, call: Call) -> PropertyRequest:
     asked = root.find(dav("prop"))
     if asked is None:
         return PropertyRequest((), everything=root.find(dav("allprop")) is not None)
-    return PropertyRequest([node.tag for node in asked], minimal=call.request.minimal)
+    return PropertyRequest.of(asked, minimal=call.request.minimal)
 
 
 def _limit(root: ET.Element) -> int | None:

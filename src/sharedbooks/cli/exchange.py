@@ -126,4 +126,8 @@ def _chunks(file: BinaryIO, advance: Callable[[int], None]) -> Iterator[bytes]:
 
 def _size(file: BinaryIO) -> int | None:
     """Return how long the file is, or None for a pipe."""
-    return os.fstat(file.fileno()).st_size or None
+    if not file.seekable():
+        return None
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size

@@ -178,9 +178,10 @@ def _sqlite(url: URL, pool_size: int, busy_timeout: float) -> tuple[Engine, Engi
     # One writer connection a process: threads then queue here, in order, instead of polling
     # for the lock of the file.
     reader, writer = make(pool_size), make(1)
-    for engine, begin in ((reader, "BEGIN"), (writer, "BEGIN IMMEDIATE")):
+    for engine in (reader, writer):
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_with(begin))
+    event.listen(reader, "begin", _begin_snapshot)
+    event.listen(writer, "begin", _begin_writing)
     return reader, writer
 
 
@@ -195,11 +196,15 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_with(statement: str) -> Callable[[Connection], None]:
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(statement)
+def _begin_snapshot(connection: Connection) -> None:
+    # Takes no lock and cannot fail, so it need not pass through SQLAlchemy, which every poll
+    # would feel.
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute("BEGIN")
 
-    return begin
+
+def _begin_writing(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _postgresql(url: URL, pool_size: int, busy_timeout: float) -> tuple[Engine, Engine]:

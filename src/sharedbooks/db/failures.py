@@ -8,7 +8,9 @@ from sqlalchemy.exc import DBAPIError
 _SQLITE_TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _POSTGRESQL_TRANSIENT = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock timeout
 _POSTGRESQL_FULL = {"53100"}
-_MARIADB_TRANSIENT = {1205, 1213, 1020}  # lock timeout, deadlock (also Galera), record changed
+# lock timeout, deadlock (also Galera), record changed; 1305: the savepoint that a deadlock took
+# with it, found missing on the way out
+_MARIADB_TRANSIENT = {1205, 1213, 1020, 1305}
 _MARIADB_FULL = {3, 1021, 1114}
 _MARIADB_UNAVAILABLE = {1040, 1047, 1053, *range(2000, 2100)}  # 1047: a Galera node cut off
 
@@ -29,12 +31,13 @@ def classify(error: DBAPIError) -> Failure:
     original = error.orig
     if isinstance(original, sqlite3.Error):
         return _classify_sqlite(original)
-    state = getattr(original, "sqlstate", None)
-    if isinstance(state, str):
-        return _classify_postgresql(state)
+    # PyMySQL's errors have a state too, but only their number is exact.
     number = original.args[0] if original is not None and original.args else None
     if isinstance(number, int):
         return _classify_mariadb(number)
+    state = getattr(original, "sqlstate", None)
+    if isinstance(state, str):
+        return _classify_postgresql(state)
     # psycopg raises a connection failure without a state.
     return Failure.UNAVAILABLE if type(original).__name__ == "OperationalError" else Failure.OTHER
 

@@ -9,6 +9,7 @@ from typing import Any
 from passlib.context import CryptContext
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import credentials, principals
 from sharedbooks.db.types import now
 from sharedbooks.domain.principals import (
@@ -62,7 +63,7 @@ _COLUMNS = (
     credentials.c.last_used_at,
     credentials.c.last_used_client,
 )
-_USER_WITH_CREDENTIALS = (
+_USER_WITH_CREDENTIALS = Prepared(
     select(*principal_columns(), *_COLUMNS)
     .select_from(principals)
     .outerjoin(credentials, credentials.c.principal_id == principals.c.id)
@@ -110,7 +111,7 @@ def find_user_with_credentials(
     connection: Connection, login_name: str
 ) -> tuple[Principal, list[Credential]] | None:
     """Return the user who logs in as ``login_name`` and what they can log in with, or None."""
-    rows = connection.execute(_USER_WITH_CREDENTIALS, {"login_name": login_name}).all()
+    rows = _USER_WITH_CREDENTIALS.all(connection, {"login_name": login_name})
     if not rows:
         return None
     width = len(principal_columns())

@@ -22,8 +22,9 @@ from sqlalchemy import (
     update,
 )
 
+from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import ORGANISATION_ID, address_books, mounts, principals
-from sharedbooks.db.types import now
+from sharedbooks.db.types import json_text, now, read_json
 from sharedbooks.domain.books import add_book, delete_book, get_book_by_id, lock_book, set_book
 from sharedbooks.domain.grants import effective_privilege, granted_books
 from sharedbooks.domain.principals import Principal, PrincipalKind, lock_principal
@@ -78,8 +79,8 @@ def _select_access() -> Select[Any]:
             mounts.c.display_name,
             address_books.c.description,
             mounts.c.description,
-            address_books.c.properties,
-            mounts.c.properties,
+            json_text(address_books.c.properties),
+            json_text(mounts.c.properties),
             effective_privilege(),
             address_books.c.sync_key,
             address_books.c.revision,
@@ -92,8 +93,8 @@ def _select_access() -> Select[Any]:
     )
 
 
-_BY_NAME = _select_access().where(mounts.c.name == bindparam("name"))
-_LISTED = (
+_BY_NAME = Prepared(_select_access().where(mounts.c.name == bindparam("name")))
+_LISTED = Prepared(
     _select_access()
     .where(granted_books(), mounts.c.hidden == false())
     .order_by(mounts.c.position, mounts.c.name)
@@ -132,6 +133,7 @@ def _access(user_id: int, row: Any) -> BookAccess:
         shown, own_shown, description, own_description, properties, own_properties,
         privilege, sync_key, revision, created_at, changed_at,
     ) = row  # fmt: skip
+    shared_properties, mine = read_json(properties), read_json(own_properties)
     if owner_id == ORGANISATION_ID:
         owner = None
     elif owner_id != user_id:
@@ -146,8 +148,8 @@ def _access(user_id: int, row: Any) -> BookAccess:
         name=name,
         display_name=shown if own_shown is None else own_shown,
         description=description if own_description is None else own_description,
-        properties={**properties, **own_properties} if own_properties else properties,
-        own_properties=own_properties,
+        properties={**shared_properties, **mine},
+        own_properties=mine,
         privilege=Privilege(privilege),
         sync_key=sync_key,
         revision=revision,
@@ -158,7 +160,7 @@ def _access(user_id: int, row: Any) -> BookAccess:
 
 def find_book(connection: Connection, user_id: int, name: str) -> BookAccess | None:
     """Return the book at ``/<user>/<name>/`` if the user may see it, or None."""
-    row = connection.execute(_BY_NAME, {"user_id": user_id, "name": name}).first()
+    row = _BY_NAME.first(connection, {"user_id": user_id, "name": name})
     if row is None or row[11] is None:
         return None
     return _access(user_id, row)
@@ -195,8 +197,7 @@ def open_for_writing(connection: Connection, user_id: int, name: str) -> BookAcc
 
 def list_home(connection: Connection, user_id: int) -> list[BookAccess]:
     """Return the books a user sees in their home, their own first."""
-    rows = connection.execute(_LISTED, {"user_id": user_id})
-    return [_access(user_id, row) for row in rows]
+    return [_access(user_id, row) for row in _LISTED.all(connection, {"user_id": user_id})]
 
 
 def find_sharing_owner(

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from sharedbooks.db.schema import ORGANISATION_ID, address_books, memberships, principals
-from sharedbooks.db.types import now
+from sharedbooks.db.types import json_text, now, read_json
 from sharedbooks.errors import Conflict, NotFound
 from sharedbooks.identifiers import (
     MAX_NAME_LENGTH,
@@ -71,7 +71,7 @@ _COLUMNS: tuple[Any, ...] = (
     principals.c.enabled,
     principals.c.source,
     principals.c.source_id,
-    principals.c.properties,
+    json_text(principals.c.properties),
     principals.c.created_at,
     principals.c.first_login_at,
 )
@@ -83,8 +83,23 @@ _BY_NAME = select(*_COLUMNS).where(
 
 def principal_from_row(row: Any) -> Principal:
     """Return the principal in a row that begins with the columns of ``principal_columns``."""
-    kind, *rest = row[1 : len(_COLUMNS)]
-    return Principal(row[0], PrincipalKind(kind), *rest)
+    (
+        principal_id, kind, name, display_name, email, enabled, source, source_id, properties,
+        created_at, first_login_at,
+    ) = row[: len(_COLUMNS)]  # fmt: skip
+    return Principal(
+        id=principal_id,
+        kind=PrincipalKind(kind),
+        name=name,
+        display_name=display_name,
+        email=email,
+        enabled=bool(enabled),
+        source=source,
+        source_id=source_id,
+        properties=read_json(properties),
+        created_at=created_at,
+        first_login_at=first_login_at,
+    )
 
 
 def principal_columns() -> tuple[Any, ...]:

@@ -141,6 +141,11 @@ class ContentLine:
         return self._encoding.charset if self._encoding else None
 
     @property
+    def head(self) -> bytes:
+        """The parameters as they came, unfolded: from the first ``;`` up to the colon."""
+        return self._head
+
+    @property
     def params(self) -> list[tuple[str, list[str]]]:
         """The parameters in order: name in upper case, and its values unquoted.
 
@@ -148,7 +153,7 @@ class ContentLine:
         for: ``;HOME`` is ``("TYPE", ["HOME"])``, ``;BASE64`` is ``("ENCODING", ["BASE64"])``. They
         are parsed each time they are asked for.
         """
-        return _parse_params(self._head)
+        return parse_params(self._head)
 
     def param_values(self, name: str) -> list[str]:
         """Return the values of all parameters called ``name`` (upper case), in order."""
@@ -234,7 +239,7 @@ def _remembered_encoding(head: bytes) -> _Encoding | None:
         return None
     encodings: set[str] = set()
     charset = None
-    for name, values in _parse_params(head):
+    for name, values in parse_params(head):
         if name == "ENCODING":
             encodings.update(value.upper() for value in values)
         elif name == "CHARSET":
@@ -365,7 +370,8 @@ def _decode_encoded(value: bytes, encoding: _Encoding) -> str:
     return value.decode("latin-1")
 
 
-def _parse_params(head: bytes) -> list[tuple[str, list[str]]]:
+def parse_params(head: bytes) -> list[tuple[str, list[str]]]:
+    """Return the parameters of a ``ContentLine.head``, as its ``params`` are."""
     params = []
     for param in _PARAM.findall(head.decode(errors="replace")):
         name, equals, value = param.partition("=")

@@ -1,0 +1,29 @@
+"""``sharedbooks db``."""
+
+
+def test_status_and_upgrade(sharedbooks):
+    file = sharedbooks.folder / "sharedbooks.db"
+    current = {
+        "database": f"sqlite:///{file}",
+        "state": "current",
+        "found": "0001",
+        "known": "0001",
+    }
+    assert sharedbooks("db", "status", "--json").document == current
+    assert sharedbooks("db", "upgrade").out == "The database has the schema 0001 already.\n"
+    file.unlink()
+    empty = sharedbooks("db", "status", "--json").document
+    assert empty == {**current, "state": "empty", "found": None}
+    assert sharedbooks("db", "upgrade", "--json").document == {
+        "database": f"sqlite:///{file}",
+        "before": None,
+        "after": "0001",
+    }
+    assert "\nState:        current\n" in sharedbooks("db", "status").out
+
+
+def test_newer_database_is_left_alone(sharedbooks, sql):
+    sql.execute("UPDATE alembic_version SET version_num = '9999'")
+    assert sharedbooks("db", "status", "--json").document["state"] == "new"
+    done = sharedbooks("db", "upgrade", code=2)
+    assert done.err.startswith("The database has schema 9999, newer than this program knows")

@@ -1,0 +1,205 @@
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from threading import Barrier
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, inspect, select, text
+
+from sharedbooks.db.engine import Database
+from sharedbooks.db.schema import ORGANISATION_ID, metadata, principals
+from sharedbooks.db.upgrade import (
+    _LOCK_NAME,
+    _LOCK_NUMBER,
+    SchemaState,
+    SchemaStatus,
+    require_current_schema,
+    schema_status,
+    upgrade_schema,
+)
+from sharedbooks.domain.principals import PrincipalKind, list_principals
+from sharedbooks.errors import SchemaMismatch, StoreBusy
+from tests.support.factories import make_device, make_user, vcard
+
+AT_ONCE = 4
+
+
+def _hold_the_lock(connection: Connection) -> None:
+    """Be in the middle of an upgrade; on SQLite every write transaction is in the way of it."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK_NUMBER})
+    elif connection.dialect.name == "mariadb":
+        connection.execute(text("SELECT GET_LOCK(:name, 0)"), {"name": _LOCK_NAME})
+
+
+@pytest.fixture
+def blank(blank_database_url: str) -> Iterator[Database]:
+    """A database without tables."""
+    with closing(Database(blank_database_url)) as opened:
+        yield opened
+
+
+def _claim(database: Database, revision: str) -> None:
+    """Let the database say that it holds another schema."""
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :new"), {"new": revision})
+
+
+def _names(connection: Connection) -> dict[str, set[str]]:
+    """Return the names of all tables, and of the constraints and indexes of each."""
+    found = {}
+    looker = inspect(connection)
+    for table in looker.get_table_names():
+        named = [
+            *looker.get_unique_constraints(table),
+            *looker.get_check_constraints(table),
+            *looker.get_foreign_keys(table),
+            *looker.get_indexes(table),
+        ]
+        found[table] = {str(each["name"]) for each in named}
+    return found
+
+
+def test_upgrade_of_an_empty_database_gives_exactly_the_schema(blank: Database) -> None:
+    upgrade_schema(blank)
+    with blank.read() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_names_of_constraints_are_the_schemas(blank: Database) -> None:
+    """Comparing does not look at them, and later migrations need them."""
+    upgrade_schema(blank)
+    with blank.read() as connection:
+        migrated = _names(connection)
+    with blank.write() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+    with blank.read() as connection:
+        made = _names(connection)
+    assert migrated.keys() - made.keys() == {"alembic_version"}
+    assert {table: migrated[table] for table in made} == made
+
+
+@pytest.mark.databases("mariadb")
+def test_text_is_compared_exactly_where_the_schema_says_so(blank: Database) -> None:
+    upgrade_schema(blank)
+    collations = (
+        "SELECT table_name, column_name, collation_name FROM information_schema.columns"
+        " WHERE table_schema = database() AND collation_name IS NOT NULL"
+    )
+    exact = "utf8mb4_nopad_bin"
+    with blank.read() as connection:
+        found = {(t, c): name for t, c, name in connection.execute(text(collations))}
+        dialect = connection.dialect
+    expected = {
+        (table.name, column.name)
+        for table in metadata.sorted_tables
+        for column in table.columns
+        if getattr(column.type.dialect_impl(dialect), "collation", None) == exact
+    }
+    assert {column for column, collation in found.items() if collation == exact} == expected
+    assert expected >= {("principals", "name"), ("credentials", "label"), ("cards", "card_uid")}
+    assert all(collation.startswith("utf8mb4_") for collation in found.values())
+
+
+def test_upgrade_makes_the_organisation_and_nobody_else(blank: Database) -> None:
+    upgrade_schema(blank)
+    with blank.read() as connection:
+        rows = connection.execute(select(principals.c.id, principals.c.kind)).all()
+        assert rows == [(ORGANISATION_ID, "organisation")]
+    assert make_user(blank).id > ORGANISATION_ID
+
+
+def test_upgrade_says_what_it_found_and_twice_changes_nothing(blank: Database) -> None:
+    first = upgrade_schema(blank)
+    assert (first.found, first.state) == (None, SchemaState.EMPTY)
+    device = make_device(blank)
+    device.put("ann.vcf", vcard())
+    with blank.read() as connection:
+        before = _names(connection)
+    second = upgrade_schema(blank)
+    assert second == SchemaStatus(first.known, first.known, SchemaState.CURRENT)
+    with blank.read() as connection:
+        assert _names(connection) == before
+    assert device.get("ann.vcf").content == vcard()
+
+
+def test_upgrades_at_once_do_not_collide(blank_database_url: str) -> None:
+    together = Barrier(AT_ONCE)
+
+    def upgrade(_number: int) -> SchemaStatus:
+        with closing(Database(blank_database_url)) as process:
+            together.wait(30)
+            return upgrade_schema(process)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(upgrade, range(AT_ONCE)))
+    assert any(status.state is SchemaState.EMPTY for status in found)
+    with closing(Database(blank_database_url)) as database:
+        require_current_schema(database)
+        assert make_user(database).name == "alice"
+
+
+def test_state_of_an_empty_database(blank: Database) -> None:
+    status = schema_status(blank)
+    assert (status.found, status.state) == (None, SchemaState.EMPTY)
+    with pytest.raises(SchemaMismatch, match="no tables yet: run 'sharedbooks db upgrade'"):
+        require_current_schema(blank)
+    with blank.read() as connection:
+        assert inspect(connection).get_table_names() == []
+
+
+def test_state_of_a_current_database(database: Database) -> None:
+    status = schema_status(database)
+    assert (status.found, status.state) == (status.known, SchemaState.CURRENT)
+    require_current_schema(database)
+
+
+def test_state_of_an_old_database(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    # There is one revision only so far: let the program know a later one.
+    old = schema_status(database).known
+    monkeypatch.setattr("alembic.script.ScriptDirectory.get_current_head", lambda _self: "9999")
+    status = schema_status(database)
+    assert status == SchemaStatus(old, "9999", SchemaState.OLD)
+    sentence = f"older schema {old}: run 'sharedbooks db upgrade'"
+    with pytest.raises(SchemaMismatch, match=sentence):
+        require_current_schema(database)
+
+
+def test_newer_schema_is_refused_and_left_alone(database: Database) -> None:
+    _claim(database, "9999")
+    assert schema_status(database).state is SchemaState.NEW
+    with database.read() as connection:
+        before = _names(connection)
+    for refuse in (require_current_schema, upgrade_schema):
+        with pytest.raises(SchemaMismatch, match=r"9999, newer .* install the newer sharedbooks"):
+            refuse(database)
+    with database.read() as connection:
+        assert _names(connection) == before
+        assert list_principals(connection, PrincipalKind.USER) == []
+    assert schema_status(database).found == "9999"
+
+
+def test_upgrade_waits_no_longer_than_for_another(blank_database_url: str) -> None:
+    """Another that hangs is told of, and this one may be started again."""
+    with closing(Database(blank_database_url, busy_timeout=1)) as blank:
+        with closing(Database(blank_database_url)) as other, other.write() as connection:
+            _hold_the_lock(connection)
+            with pytest.raises(StoreBusy):
+                upgrade_schema(blank)
+        upgrade_schema(blank)
+        require_current_schema(blank)
+
+
+def test_database_that_is_away_is_busy(tmp_path_factory: pytest.TempPathFactory) -> None:
+    missing = tmp_path_factory.mktemp("away") / "missing" / "books.db"
+    with closing(Database(f"sqlite:///{missing}")) as away:
+        for use in (schema_status, require_current_schema, upgrade_schema):
+            with pytest.raises(StoreBusy, match="cannot be reached"):
+                use(away)
