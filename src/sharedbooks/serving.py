@@ -393,8 +393,8 @@ def _load(
     """Get the application in a new worker, and the process into a state fit for it."""
     for sibling in siblings:
         sibling.close()
-    # Out of the terminal's reach: the main process alone tells workers to stop. Granian hangs when
-    # it is told more than twice.
+    # Out of the terminal's reach: the main process alone tells workers to stop. Told repeatedly
+    # while a request is in flight, Granian hangs.
     os.setpgid(0, 0)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)

@@ -96,9 +96,7 @@ def empty_installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def office_installation(
-    empty_installation: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def office_installation(empty_installation: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with users, a group and a book; to be copied."""
     folder = tmp_path_factory.mktemp("office") / "installation"
     shutil.copytree(empty_installation, folder)
@@ -115,9 +113,7 @@ def office_installation(
 
 
 @pytest.fixture
-def folder(
-    tmp_path: Path, empty_installation: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def folder(tmp_path: Path, empty_installation: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh installation, in which the test stands."""
     made = tmp_path / "installation"
     shutil.copytree(empty_installation, made)

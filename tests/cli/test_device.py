@@ -27,7 +27,9 @@ def test_list(office, sql):
     assert phone["last_used_client"] == "DAVx5"
     assert laptop["label"] == "laptop at home"
     assert laptop["last_used_at"] is None
-    assert re.search(r"\nphone +\d{4}-\d\d-\d\d \d\d:\d\d  .* DAVx5\n", office("device", "list", "alice").out)
+    assert re.search(
+        r"\nphone +\d{4}-\d\d-\d\d \d\d:\d\d  .* DAVx5\n", office("device", "list", "alice").out
+    )
 
 
 def test_label_is_taken(office):

@@ -8,6 +8,7 @@ import sys
 from contextlib import closing
 
 import pytest
+
 from tests.cli.conftest import quiet_environment
 
 CHECKS = [
@@ -88,7 +89,7 @@ def test_database_that_cannot_be_reached(office, configure):
 
 
 def test_folder_that_cannot_be_written(office, configure, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "access", lambda *_: False)
     found = findings(office, 1)
     assert found["database folder"]["result"] == "failed"
     assert str(office.folder) in found["database folder"]["detail"]

@@ -10,6 +10,8 @@ from sharedbooks.cli import user as user_commands
 from sharedbooks.db.engine import Database
 from sharedbooks.errors import StoreBusy
 
+FIVE = "'read', 'create', 'edit-own', 'write', 'manage'"
+
 
 def rows(sql: sqlite3.Connection, table: str) -> int:
     return int(sql.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
@@ -72,10 +74,12 @@ def test_what_cannot_be_done_is_code_1(office, sql, words, sentence):
         (["grant", "add", "crm", "alice", "read"], "'alice' is no grantee: write user:NAME or"),
         (
             ["grant", "add", "crm", "user:bob", "owner"],
-            "Invalid value for 'PRIVILEGE': 'owner' is not one of "
-            "'read', 'create', 'edit-own', 'write', 'manage'. See",
+            f"Invalid value for 'PRIVILEGE': 'owner' is not one of {FIVE}. See",
         ),
-        (["import", "crm", "missing.vcf"], "Invalid value for 'FILE': 'missing.vcf': No such file"),
+        (
+            ["import", "crm", "missing.vcf"],
+            "Invalid value for 'FILE': File 'missing.vcf' does not exist. See",
+        ),
         (["export", "crm", "--json"], "With --json the cards need a FILE to go to."),
         (["export", "crm", "."], "Invalid value for 'FILE': File '.' is a directory."),
         (["serve", "--port", "0"], "Invalid value for '--port': 0 is not in the range 1<=x<=65535"),
@@ -147,9 +151,7 @@ def test_busy_database(office, sql):
     assert done.err == "The database is busy; try again in a moment.\n"
 
 
-def test_defect_names_its_type_and_shows_its_traceback_when_asked(
-    office, capsys, monkeypatch
-):
+def test_defect_names_its_type_and_shows_its_traceback_when_asked(office, capsys, monkeypatch):
     def fail(*_: object, **__: object) -> None:
         raise KeyError("secret")
 

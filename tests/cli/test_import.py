@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.cli.conftest import quiet_environment
 
 SUMMARY = {"book", "added", "changed", "unchanged", "failed", "problems"}
@@ -90,8 +91,9 @@ def test_export_and_import_give_the_same_octets(office):
     photo = base64.b64encode(os.urandom(2_000_000)).decode()
     path = write(
         office.folder,
-        card("a", "Ännä", "X-Odd ; p=1:  kept ", "item1.TEL:1", "item1.X-ABLabel:_$!<Home>!$_")
-        .replace("X-Odd ; p=1", "X-Odd;p=1"),
+        card(
+            "a", "Ännä", "X-Odd ; p=1:  kept ", "item1.TEL:1", "item1.X-ABLabel:_$!<Home>!$_"
+        ).replace("X-Odd ; p=1", "X-Odd;p=1"),
         card("b", "Photo", f"PHOTO;ENCODING=b;TYPE=JPEG:{photo}"),
         card("c", "Lines", "NOTE:folded\n  in LF", end="\n"),
         card("urn:uuid:6f0c2a1e-5d0b-4d0e-9a57-1c3d1f6b8e42", "New", "EMAIL:x@y", version="4.0"),
@@ -131,7 +133,7 @@ def test_history_names_the_administrator(office, sql):
 def test_file_that_holds_no_card(office):
     assert office("import", "crm", "-", typed="").out.startswith("Cards imported into 'crm': 0 ")
     done = office("import", "crm", "-", typed="Name,E-mail\nAnna,a@x\n", code=1)
-    assert done.err == "<stdin>, line 1: The text in line 1 stands outside of a card.\n"
+    assert done.err == "standard input, line 1: The text in line 1 stands outside of a card.\n"
 
 
 def test_card_that_is_too_large(office):

@@ -7,9 +7,9 @@ import sys
 import time
 
 import pytest
-from tests.cli.conftest import quiet_environment
 
 from sharedbooks.domain.credentials import PasswordHasher
+from tests.cli.conftest import quiet_environment
 
 KEYS = {"name", "display_name", "email", "enabled", "source", "created_at", "first_login_at"}
 
@@ -123,7 +123,9 @@ def test_delete_tells_of_the_trash(office):
     office("book", "add", "private", "--owner", "bob")
     done = office("user", "delete", "bob", "--json")
     assert done.document == {"deleted": "bob", "books_in_trash": 1}
-    assert "went to the trash: 0. Books of the organisation" in office("user", "delete", "alice").out
+    assert (
+        "went to the trash: 0. Books of the organisation" in office("user", "delete", "alice").out
+    )
     assert office("user", "list").out == (
         "There are no users yet; add one with 'sharedbooks user add NAME'.\n"
     )

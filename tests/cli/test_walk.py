@@ -34,9 +34,7 @@ def test_walk(tmp_path: Path):
 
     (tmp_path / "cards.vcf").write_bytes(CARDS)
     imported = run("import", "customers", "cards.vcf")
-    assert imported.out == (
-        "Cards imported into 'customers': 2 added, 0 changed, 0 unchanged.\n"
-    )
+    assert imported.out == ("Cards imported into 'customers': 2 added, 0 changed, 0 unchanged.\n")
     assert run("export", "customers").out.encode() == CARDS
     run("export", "customers", "copy.vcf")
     assert (tmp_path / "copy.vcf").read_bytes() == CARDS

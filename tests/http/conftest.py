@@ -1,17 +1,19 @@
 """One server for all tests over HTTP, and a world of users and books on it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from sharedbooks.db.engine import Database
 from tests.http.world import World
 from tests.support.databases import SqliteDatabases
-from tests.support.process import RunningServer, Setting
+from tests.support.network import LOOPBACK
+from tests.support.process import RunningServer
 
-_SETTINGS: Mapping[str, Setting] = {
+_SETTINGS: Mapping[str, Any] = {
     "server.workers": 2,
     "server.max_body": "5 MiB",
     "books.max_card_size": "4 MiB",
@@ -27,10 +29,16 @@ class Served:
     server: RunningServer
     database: Database
 
+    @contextmanager
+    def world(self) -> Iterator[World]:
+        """Make people and books on this server."""
+        with World(self.database, self.server.port) as made:
+            yield made
+
 
 @contextmanager
 def _serving(
-    factory: pytest.TempPathFactory, databases: SqliteDatabases, settings: Mapping[str, Setting]
+    factory: pytest.TempPathFactory, databases: SqliteDatabases, settings: Mapping[str, Any]
 ) -> Iterator[Served]:
     with ExitStack() as stack:
         url = stack.enter_context(databases.migrated())
@@ -51,23 +59,38 @@ def served(
 @pytest.fixture
 def world(served: Served) -> Iterator[World]:
     """People and books on the shared server; every test makes its own."""
-    with World(served.database, served.server.port) as made:
+    with served.world() as made:
         yield made
 
 
-Start = Callable[[Mapping[str, Setting]], tuple[RunningServer, World]]
-
-
-@pytest.fixture
-def serve(
+@pytest.fixture(scope="session")
+def throttling(
     tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
-) -> Iterator[Start]:
-    """Start a server of the test's own with other settings, on a database of its own."""
-    with ExitStack() as stack:
+) -> Iterator[Served]:
+    """A server with two workers that takes four failed logins, behind a chain of proxies."""
+    settings: Mapping[str, Any] = {
+        "server.trusted_proxies": [LOOPBACK, "10.0.0.0/8"],
+        "auth.throttle_failures": 4,
+        "auth.throttle_window": "1 h",
+    }
+    with _serving(tmp_path_factory, sqlite_databases, settings) as running:
+        yield running
 
-        def start(settings: Mapping[str, Setting]) -> tuple[RunningServer, World]:
-            running = stack.enter_context(_serving(tmp_path_factory, sqlite_databases, settings))
-            world = stack.enter_context(World(running.database, running.server.port))
-            return running.server, world
 
-        yield start
+@pytest.fixture(scope="session")
+def untrusting(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
+) -> Iterator[Served]:
+    """A server that takes four failed logins, and whose clients are no trusted proxies."""
+    settings = {"server.trusted_proxies": ["192.0.2.7"], "auth.throttle_failures": 4}
+    with _serving(tmp_path_factory, sqlite_databases, settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def prefixed(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
+) -> Iterator[Served]:
+    """A server below ``/dav``."""
+    with _serving(tmp_path_factory, sqlite_databases, {"server.prefix": "/dav"}) as running:
+        yield running

@@ -6,6 +6,7 @@ import pytest
 
 from sharedbooks.db.engine import Database
 from sharedbooks.domain.credentials import PasswordHasher, revoke_device, set_password
+from sharedbooks.domain.history import list_versions
 from sharedbooks.domain.principals import Principal, delete_principal, set_enabled
 from tests.http.client import basic
 from tests.http.conftest import Served
@@ -17,7 +18,7 @@ METHODS = [
 ]  # fmt: skip
 CHALLENGE = 'Basic realm="sharedbooks", charset="UTF-8"'
 
-_hasher = PasswordHasher("bcrypt")
+_hasher = PasswordHasher("argon2")
 
 
 def _give_password(database: Database, user: Principal, password: str) -> None:
@@ -155,9 +156,7 @@ def test_a_deleted_user_is_refused_at_once(world: World, served: Served) -> None
 
 
 def test_strangers_learn_nothing_about_names(world: World, served: Served) -> None:
-    alice = world.member()
-    with served.database.write() as connection:
-        disabled = world.user("disabled")
+    alice, disabled = world.member(), world.user("disabled")
     password = world.device(disabled)
     with served.database.write() as connection:
         set_enabled(connection, disabled, enabled=False)
@@ -200,8 +199,6 @@ def test_passwords_are_never_in_the_log(world: World, served: Served) -> None:
 def test_the_client_is_written_into_history_with_its_device(
     world: World, served: Served
 ) -> None:
-    from sharedbooks.domain.history import list_versions
-
     user, book = world.user(), world.book()
     world.grant(book, user, "write")
     alice = world.log_in(user, {"User-Agent": "DAVx5/4.5.19"})

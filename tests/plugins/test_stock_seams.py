@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from radicale import auth, item, rights, storage
@@ -18,8 +19,10 @@ from sharedbooks.domain.credentials import add_device
 from sharedbooks.domain.login import Authenticator, Member, Origin
 from sharedbooks.errors import StoreBusy
 from sharedbooks.runtime import Runtime, open_runtime
+from sharedbooks_radicale import rights as rights_module
 from sharedbooks_radicale import scope
 from sharedbooks_radicale import stock as stock_module
+from sharedbooks_radicale import storage as storage_module
 from sharedbooks_radicale.auth import Auth
 from sharedbooks_radicale.collection import Collection, Fixed, Home
 from sharedbooks_radicale.items import CardItem
@@ -211,46 +214,48 @@ class TestLogin:
         assert seen == [Origin(counted, "")]
 
 
-class TestReading:
-    def test_discovery_looks_at_no_more_than_is_taken(self, runtime: Runtime) -> None:
-        user = make_new_user(runtime.database)
-        made = Storage(stock_configuration(runtime), runtime)
-        with made.acquire_lock("w", user.name):
-            made.create_collection("/alice/")
-        executed: list[str] = []
-        with made.acquire_lock("r", user.name):
-            connection = scope.current_connection()
-            assert connection is not None
-            _record(connection, executed)
-            first = next(iter(made.discover("/alice/", depth="1")))
-        assert first.path == "alice"
-        assert len(executed) == 1
+def storage_with_home(runtime: Runtime) -> Storage:
+    """Return a storage with the home of alice."""
+    make_new_user(runtime.database)
+    made = Storage(stock_configuration(runtime), runtime)
+    with made.acquire_lock("w", "alice"):
+        made.create_collection("/alice/")
+    return made
 
-    def test_rights_are_asked_from_the_database_once_a_session(self, runtime: Runtime) -> None:
-        user = make_new_user(runtime.database)
-        made = Storage(stock_configuration(runtime), runtime)
+
+class TestReading:
+    @pytest.mark.parametrize("path", ["/", "/alice/", "/alice/contacts/"])
+    def test_discovery_looks_at_no_more_than_is_taken(
+        self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, path: str
+    ) -> None:
+        made = storage_with_home(runtime)
+        below = Mock(side_effect=AssertionError("nobody asked for what is below"))
+        monkeypatch.setattr(storage_module, "list_home", below)
+        monkeypatch.setattr(Collection, "list_items", below)
+        with made.acquire_lock("r", "alice"):
+            first = next(iter(made.discover(path, depth="1")))
+        assert isinstance(first, Fixed)
+        assert first.path == path.strip("/")
+
+    def test_rights_are_asked_from_the_database_once_a_session(
+        self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = storage_with_home(runtime)
         permissions = Rights(stock_configuration(runtime), runtime)
-        with made.acquire_lock("w", user.name):
-            made.create_collection("/alice/")
-        executed: list[str] = []
-        with made.acquire_lock("r", user.name):
-            connection = scope.current_connection()
-            assert connection is not None
-            _record(connection, executed)
-            letters = {permissions.authorization("alice", set(), "/alice/contacts/")}
-            letters |= {
-                permissions.authorization("alice", set(), "/alice/contacts/") for _ in range(100)
-            }
-        assert letters == {"rwo"}
-        assert len(executed) == 2
+        asked = Mock(side_effect=rights_module.find_book)
+        monkeypatch.setattr(rights_module, "find_book", asked)
+        for sessions in (1, 2):
+            with made.acquire_lock("r", "alice"):
+                for _ in range(100):
+                    letters = permissions.authorization("alice", set(), "/alice/contacts/")
+                    assert letters == "rwo"
+            assert asked.call_count == sessions
 
     def test_verification_names_a_damaged_card(
         self, runtime: Runtime, caplog: pytest.LogCaptureFixture
     ) -> None:
-        user = make_new_user(runtime.database)
-        made = Storage(stock_configuration(runtime), runtime)
-        with made.acquire_lock("w", user.name):
-            made.create_collection("/alice/")
+        made = storage_with_home(runtime)
+        with made.acquire_lock("w", "alice"):
             [book] = list(made.discover("/alice/", "1"))[1:]
             assert isinstance(book, Collection)
             text = vcard().decode()
@@ -262,16 +267,6 @@ class TestReading:
         with made.acquire_lock("r"):
             assert not made.verify()
         assert "ann.vcf" in caplog.text
-
-
-def _record(connection: Any, executed: list[str]) -> None:
-    original = connection.execute
-
-    def execute(statement: Any, *arguments: Any, **options: Any) -> Any:
-        executed.append(str(statement))
-        return original(statement, *arguments, **options)
-
-    connection.execute = execute
 
 
 class TestTwoProcesses:

@@ -66,7 +66,7 @@ def _sync_collection(
     if (root.findtext(dav("sync-level")) or "1").strip() != "1":
         raise Refused("A book has one level.", element="<D:sync-traversal-supported/>")
     token = (root.findtext(dav("sync-token")) or "").strip()
-    limit = _limit(root)
+    limit = read_limit(root, dav)
     wanted = _wanted(root, call)
     changes = changes_since(
         connection, access.book_id, access.sync_key, access.revision, token, limit
@@ -104,7 +104,7 @@ def _query(
     connection: Connection, call: Call, access: BookAccess, root: ET.Element
 ) -> Iterator[str]:
     card_filter = read_filter(root)
-    limit = read_limit(root)
+    limit = read_limit(root, carddav)
     wanted = _wanted(root, call)
     base = _book_href(call, access)
     found = search_cards(connection, access.book_id, card_filter)
@@ -164,17 +164,6 @@ def _wanted(root: ET.Element, call: Call) -> PropertyRequest:
     if asked is None:
         return PropertyRequest((), everything=root.find(dav("allprop")) is not None)
     return PropertyRequest.of(asked, minimal=call.request.minimal)
-
-
-def _limit(root: ET.Element) -> int | None:
-    """Return how many results the client takes at most (RFC 5323, 5.17), or None."""
-    limit = root.find(dav("limit"))
-    if limit is None:
-        return None
-    number = (limit.findtext(dav("nresults")) or "").strip()
-    if not (number.isascii() and number.isdigit()) or int(number) < 1:
-        raise BadRequest("DAV:nresults is no positive number.")
-    return int(number)
 
 
 def _book_href(call: Call, access: BookAccess) -> str:

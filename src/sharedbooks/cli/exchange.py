@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import click
 from rich.console import Console
@@ -27,9 +27,11 @@ _CHUNK_OCTETS = 256 * 1024
 
 @click.command(cls=Command)
 @book_argument
-@click.argument("file", metavar="FILE", type=click.File("rb"))
+@click.argument(
+    "path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+)
 @click.pass_context
-def import_(context: click.Context, reference: BookReference, file: BinaryIO) -> None:
+def import_(context: click.Context, reference: BookReference, path: str) -> None:
     """Bring the cards of the vCard FILE ("-" for the input) into BOOK.
 
     A card takes the place of the one with the same UID; what that one was stays in the history.
@@ -37,7 +39,7 @@ def import_(context: click.Context, reference: BookReference, file: BinaryIO) ->
     """
     invocation = context.ensure_object(Invocation)
     bad: list[BadCard] = []
-    with open_store(invocation) as store:
+    with open_store(invocation) as store, click.open_file(path, "rb") as file:
         book = store.database.run_read(lambda c: find_book(c, reference))
         with _progress("Importing", _size(file)) as advance:
             summary = import_cards(
@@ -49,8 +51,9 @@ def import_(context: click.Context, reference: BookReference, file: BinaryIO) ->
                 report=bad.append,
             )
     if not invocation.as_json:
+        name = "standard input" if path == "-" else path
         for each in bad:
-            click.echo(f"{file.name}, line {each.line}: {each.reason}", err=True)
+            click.echo(f"{name}, line {each.line}: {each.reason}", err=True)
     sentence = (
         f"Cards imported into {str(reference)!r}: {summary.added} added, {summary.changed} "
         f"changed, {summary.unchanged} unchanged."
@@ -118,13 +121,13 @@ def _progress(
         yield lambda steps: progress.advance(task, steps)
 
 
-def _chunks(file: BinaryIO, advance: Callable[[int], None]) -> Iterator[bytes]:
+def _chunks(file: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
     while chunk := file.read(_CHUNK_OCTETS):
         advance(len(chunk))
         yield chunk
 
 
-def _size(file: BinaryIO) -> int | None:
+def _size(file: IO[bytes]) -> int | None:
     """Return how long the file is, or None for a pipe."""
     if not file.seekable():
         return None

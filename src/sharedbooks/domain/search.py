@@ -23,8 +23,9 @@ def search_cards(connection: Connection, book_id: int, wanted: CardFilter) -> It
     narrowed = _combine([_narrow(book_id, prop) for prop in wanted.props], all_of=wanted.all_of)
     if narrowed is not None:
         statement = statement.where(narrowed)
-    result = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(
-        statement.order_by(cards.c.resource_name)
+    result = connection.execute(
+        statement.order_by(cards.c.resource_name),
+        execution_options={"yield_per": _ROWS_AT_ONCE},
     )
     for row in result:
         card = Card(*row)

@@ -29,7 +29,7 @@ _SPELLING = {"X-ABLABEL": "X-ABLabel", "X-ABSHOWAS": "X-ABShowAs"}
 _REMEMBERED = 1024
 _REMEMBERED_LENGTH = 128
 
-_ONLY_IN_40 = frozenset(
+PARAMS_ONLY_IN_40 = frozenset(
     {
         *("ALTID", "CALSCALE", "GEO", "LABEL", "MEDIATYPE", "PID", "PREF", "SORT-AS", "TZ"),
         *("INDEX", "LEVEL", "CC"),  # RFC 6715, RFC 8605
@@ -37,6 +37,8 @@ _ONLY_IN_40 = frozenset(
         *("SERVICE-TYPE", "USERNAME", "JSCOMPS", "JSPTR"),  # RFC 9554, RFC 9555
     }
 )
+"""Parameters that 3.0 has no words for; PREF=1 it says in TYPE."""
+
 _TEXT_ENCODINGS = frozenset({"7BIT", "8BIT", "QUOTED-PRINTABLE"})
 _VALUE_TYPES_40 = {"URL": ("uri",), "PHONE-NUMBER": (), "INLINE": (), "BINARY": (), "VCARD": ()}
 
@@ -196,7 +198,7 @@ def _params_30(params: Params) -> Params:
             types = _split_types(values)
             if types:
                 converted.append((name, types))
-        elif name not in _ONLY_IN_40 and not _says_how_text_is_encoded(name, values):
+        elif name not in PARAMS_ONLY_IN_40 and not _says_how_text_is_encoded(name, values):
             converted.append((name, values))
     if ("PREF", ("1",)) in params and not _is_preferred(params):
         converted.append(("TYPE", ("pref",)))

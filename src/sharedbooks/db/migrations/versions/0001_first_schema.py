@@ -42,7 +42,9 @@ def upgrade() -> None:
         sa.Column("properties", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("first_login_at", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("kind IN ('organisation', 'user', 'group')", name="ck_principals_kind"),
+        sa.CheckConstraint(
+            "kind IN ('organisation', 'user', 'group')", name=op.f("ck_principals_kind")
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_principals"),
         sa.UniqueConstraint("kind", "name", name="uq_principals_kind_name"),
         sa.UniqueConstraint("source", "source_id", name="uq_principals_source_source_id"),
@@ -79,7 +81,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("last_used_at", sa.BigInteger(), nullable=True),
         sa.Column("last_used_client", sa.String(length=255), nullable=True),
-        sa.CheckConstraint("kind IN ('password', 'device')", name="ck_credentials_kind"),
+        sa.CheckConstraint("kind IN ('password', 'device')", name=op.f("ck_credentials_kind")),
         sa.ForeignKeyConstraint(
             ["principal_id"],
             ["principals.id"],
@@ -119,7 +121,7 @@ def upgrade() -> None:
         sa.Column("client", sa.String(length=255), nullable=False),
         sa.Column("content_before", octets(), nullable=True),
         sa.CheckConstraint(
-            "action IN ('create', 'edit', 'delete')", name="ck_card_versions_action"
+            "action IN ('create', 'edit', 'delete')", name=op.f("ck_card_versions_action")
         ),
         sa.ForeignKeyConstraint(
             ["actor_id"], ["principals.id"], name="fk_card_versions_actor_id", ondelete="SET NULL"
@@ -175,7 +177,7 @@ def upgrade() -> None:
         sa.Column("principal_id", identity(), nullable=False),
         sa.Column("privilege", sa.SmallInteger(), nullable=False),
         sa.Column("granted_at", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("privilege BETWEEN 1 AND 5", name="ck_grants_privilege"),
+        sa.CheckConstraint("privilege BETWEEN 1 AND 5", name=op.f("ck_grants_privilege")),
         sa.ForeignKeyConstraint(
             ["book_id"], ["address_books.id"], name="fk_grants_book_id", ondelete="CASCADE"
         ),
