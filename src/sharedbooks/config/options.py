@@ -170,8 +170,8 @@ class AuthConfig:
     login_cache: int = option(
         "10 min",
         duration("0 s", "1 d"),
-        "How long a successful login is remembered, and so how long a changed password may go on "
-        "working; 0 turns it off.",
+        "How long a successful login is remembered; a changed password ends at once all the same. "
+        "0 turns it off.",
     )
     password_scheme: PasswordScheme = option(
         "argon2", choice(PasswordScheme), "How new passwords are hashed: argon2 or bcrypt."

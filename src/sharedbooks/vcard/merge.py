@@ -9,7 +9,6 @@ from sharedbooks.vcard.contentlines import ContentLine
 from sharedbooks.vcard.convert import Piece, convert_lines, stated_version
 from sharedbooks.vcard.properties import (
     PARAMS_ONLY_IN_40,
-    Params,
     Property,
     card_lines,
     read_property,

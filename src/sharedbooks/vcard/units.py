@@ -18,6 +18,9 @@ _LISTS = frozenset({"CATEGORIES", "NICKNAME"})
 _DATES = frozenset({"BDAY", "ANNIVERSARY"})
 _DATA_URI = re.compile(r"data:[^,]*,", re.IGNORECASE)
 
+# Programs let people choose the TYPE of these; they drop it elsewhere without being told to.
+_TYPED = frozenset({"ADR", "EMAIL", "IMPP", "RELATED", "TEL", "URL"})
+
 # What a value is taken for when TYPE does not say so: Apple adds it, others leave it out.
 _DEFAULT_TYPES = {
     "TEL": frozenset({"VOICE"}),
@@ -48,9 +51,10 @@ class Unit:
         prop: the property.
         companions: the lines of its group that say more of it.
         value: what it says, for comparison.
-        types: its TYPE values in upper case and the types its label stands for, without PREF.
+        types: its TYPE values in upper case and the types its label stands for; empty where TYPE
+            is of no importance.
         notes: text of each companion that is not a type, by name.
-        is_preferred: whether it is the most preferred one (PREF=1).
+        is_preferred: whether it is the most preferred one (PREF=1), where that is of importance.
     """
 
     line: int
@@ -118,9 +122,10 @@ def _compare_by(unit: Unit) -> None:
         else:
             types |= label_types
     unit.value = compared_value(prop)
-    unit.types = frozenset(types - _DEFAULT_TYPES.get(prop.name, frozenset()))
     unit.notes = tuple(sorted(notes))
-    unit.is_preferred = "1" in prop.param_values("PREF")
+    if prop.name in _TYPED or prop.name.startswith("X-"):
+        unit.types = frozenset(types - _DEFAULT_TYPES.get(prop.name, frozenset()))
+        unit.is_preferred = "1" in prop.param_values("PREF")
 
 
 def compared_value(prop: Property) -> object:

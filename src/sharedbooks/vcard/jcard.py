@@ -1,0 +1,117 @@
+"""jCard, the JSON format of vCard 4.0 (RFC 7095)."""
+
+import json
+import re
+
+from sharedbooks.vcard.contentlines import ContentLine, split_list, split_structured, unescape_text
+from sharedbooks.vcard.convert import to_version
+from sharedbooks.vcard.dates import parse_moment, parse_offset
+from sharedbooks.vcard.properties import Property, card_lines, read_property
+
+_Json = str | int | float | bool | list["_Json"]
+
+_STRUCTURED = frozenset({"ADR", "CLIENTPIDMAP", "GENDER", "N", "ORG"})
+_LISTS = frozenset({"CATEGORIES", "NICKNAME"})
+
+_TEXTS = (
+    *("ADR", "CATEGORIES", "CLIENTPIDMAP", "EMAIL", "EXPERTISE", "FN", "GENDER", "HOBBY"),
+    *("INTEREST", "KIND", "N", "NICKNAME", "NOTE", "ORG", "PRODID", "ROLE", "TEL", "TITLE"),
+    *("TZ", "VERSION", "XML", "BIRTHPLACE", "DEATHPLACE", "GRAMGENDER", "PRONOUNS"),
+)
+_URIS = (
+    *("CALADRURI", "CALURI", "CONTACT-URI", "FBURL", "GEO", "IMPP", "KEY", "LOGO", "MEMBER"),
+    *("ORG-DIRECTORY", "PHOTO", "RELATED", "SOCIALPROFILE", "SOUND", "SOURCE", "UID", "URL"),
+)
+_DEFAULT_TYPES = {
+    **dict.fromkeys(_TEXTS, "text"),
+    **dict.fromkeys(_URIS, "uri"),
+    **dict.fromkeys(("ANNIVERSARY", "BDAY", "DEATHDATE"), "date-and-or-time"),
+    **dict.fromkeys(("CREATED", "REV"), "timestamp"),
+    **dict.fromkeys(("LANG", "LANGUAGE"), "language-tag"),
+}
+_UNKNOWN = "unknown"
+_CLOCK = re.compile(r"T(\d\d)(\d\d)?(\d\d)?(Z|[+-]\d\d(?:\d\d)?)?", re.ASCII)
+_NUMBERS: dict[str, type[int] | type[float]] = {"integer": int, "float": float}
+
+
+def to_jcard(octets: bytes) -> bytes:
+    """Return a card as jCard, in UTF-8; a 3.0 card as its 4.0 form is written.
+
+    A property nothing is known of has the type ``unknown`` and its value as it stands, escapes and
+    all, so that it can be written back (RFC 7095, section 5.1).
+
+    Raises:
+        InvalidCard: the octets are not one vCard.
+        UnsupportedCard: the card is vCard 2.1.
+    """
+    lines = card_lines(to_version(octets, "4.0"))
+    properties = [_property(line) for line in lines[1:-1]]
+    return json.dumps(["vcard", properties], ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _property(line: ContentLine) -> list[object]:
+    prop = read_property(line, "4.0")
+    value_type = prop.value_type() or _DEFAULT_TYPES.get(prop.name, _UNKNOWN)
+    return [prop.name.lower(), _params(prop), value_type, *_values(prop, value_type)]
+
+
+def _params(prop: Property) -> dict[str, str | list[str]]:
+    params: dict[str, str | list[str]] = {}
+    for name, _ in prop.params:
+        if name != "VALUE":
+            values = prop.types() if name == "TYPE" else prop.param_values(name)
+            params[name.lower()] = values[0] if len(values) == 1 else values
+    if prop.prop_group:
+        params["group"] = prop.prop_group
+    return params
+
+
+def _values(prop: Property, value_type: str) -> list[_Json]:
+    if prop.name in _STRUCTURED:
+        parts: list[_Json] = [_component(part) for part in split_structured(prop.value)]
+        return [parts if len(parts) > 1 else parts[0]]
+    if prop.name in _LISTS:
+        return [unescape_text(part) for part in split_list(prop.value)]
+    return [_value(prop.value, value_type)]
+
+
+def _component(text: str) -> _Json:
+    values: list[_Json] = [unescape_text(value) for value in split_list(text)]
+    return values if len(values) > 1 else values[0]
+
+
+def _value(text: str, value_type: str) -> _Json:
+    if value_type == "text":
+        return unescape_text(text)
+    if value_type in {"date-and-or-time", "date", "date-time", "timestamp", "time"}:
+        return _extended(text)
+    if value_type == "utc-offset":
+        offset = parse_offset(text)
+        return ":".join(offset) if offset else text
+    if value_type == "boolean":
+        return text.strip().upper() == "TRUE"
+    if value_type in _NUMBERS:
+        return _number(text, _NUMBERS[value_type])
+    return text
+
+
+def _number(text: str, number: type[int] | type[float]) -> _Json:
+    try:
+        value = number(text)
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return text
+    return value
+
+
+def _extended(text: str) -> str:
+    """Return a date or time of 4.0 in the extended format (RFC 7095, section 3.5.3)."""
+    moment = parse_moment(text)
+    if moment is not None:
+        return moment.extended()
+    clock = _CLOCK.fullmatch(text.strip())
+    if clock is None:
+        return text
+    *digits, zone = clock.groups()
+    offset = parse_offset(zone or "")
+    return "T" + ":".join(filter(None, digits)) + (":".join(offset) if offset else zone or "")

@@ -1,0 +1,81 @@
+"""A database that is away: 503 with the time to come back, never 401, and then all goes on."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from sharedbooks.db.engine import Database
+from tests.http.world import World, vcard
+from tests.support.databases import PostgresDatabases
+from tests.support.network import wait_for
+from tests.support.process import RunningServer
+from tests.support.servers import PostgresServer
+
+
+@pytest.fixture
+def world_on_postgresql(
+    tmp_path: Path, postgresql_databases: PostgresDatabases
+) -> Iterator[World]:
+    with (
+        postgresql_databases.migrated() as url,
+        closing(Database(url)) as database,
+        RunningServer(tmp_path, url, {"server.workers": 2}) as server,
+        World(database, server.port) as made,
+    ):
+        yield made
+
+
+def test_a_database_that_is_away_is_503_until_it_is_back(
+    world_on_postgresql: World, postgresql_server: PostgresServer
+) -> None:
+    world = world_on_postgresql
+    alice, book = world.shared()
+    path = alice.path(book, "ann.vcf")
+    assert alice.put(path, vcard()).status == 201
+    clients = [world.client(headers=alice.headers) for _ in range(6)]
+    for client in clients:
+        assert client.get(path).status == 200
+    postgresql_server.stop()
+    try:
+        for client in clients:
+            for answer in (
+                client.put(path, vcard("ann", "Changed")),
+                client.get(path),
+                client.propfind(alice.home, depth=1),
+                client.sync(alice.path(book)),
+                client.delete(path),
+                client.get("/-/health"),
+            ):
+                assert answer.status == 503, answer
+                assert int(answer.headers["Retry-After"]) > 0
+                assert b"psycopg" not in answer.body
+        assert world.client((alice.name, "wrong")).propfind("/").status == 503
+        assert world.client().request("OPTIONS", "/").status == 200
+    finally:
+        postgresql_server.restart()
+    for client in clients:
+        wait_for(lambda c=client: c.get("/-/health").status == 200, 20, "a healthy server")
+        assert client.get(path).body == vcard()
+    wait_for(lambda: alice.put(path, vcard("ann", "Changed")).status == 204, 20, "a write")
+    assert {client.get(path).body for client in clients} == {vcard("ann", "Changed")}
+
+
+def test_a_restart_of_the_database_between_two_requests_is_not_noticed_by_readers(
+    world_on_postgresql: World, postgresql_server: PostgresServer
+) -> None:
+    world = world_on_postgresql
+    alice, book = world.shared()
+    path = alice.path(book, "ann.vcf")
+    clients = [world.client(headers=alice.headers) for _ in range(6)]
+    assert alice.put(path, vcard()).status == 201
+    for client in clients:
+        assert client.get(path).status == 200
+    postgresql_server.restart()
+    for client in clients:
+        assert client.get(path).status == 200
+    statuses = [alice.put(path, vcard("ann", f"{number}")).status for number in range(6)]
+    # The first write on a dead connection may have to be sent again; the client is told so.
+    assert set(statuses) <= {204, 503}
+    assert statuses[-1] == 204
