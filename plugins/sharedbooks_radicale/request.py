@@ -15,6 +15,8 @@ from sharedbooks_radicale.failures import BadRequest, BodyTooLarge
 Environ = Mapping[str, Any]
 
 _CHUNK = 64 * 1024
+_DRAINED = 8 * 1024 * 1024
+"""Octets of a refused body that are still taken in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Request:
         self._environ = environ
         self.edge = edge
         self.method: str = environ["REQUEST_METHOD"].upper()
-        peer = environ.get("REMOTE_ADDR", "")
+        # An IPv4 client of a server that listens on "::".
+        peer = environ.get("REMOTE_ADDR", "").removeprefix("::ffff:")
         self._proxied = proxied = edge.trusts(peer)
         self.origin = Origin(
             self._client_address(peer) if proxied else peer, environ.get("HTTP_USER_AGENT", "")
@@ -108,32 +111,27 @@ class Request:
         """The whole body.
 
         Raises:
-            BodyTooLarge: longer than the server accepts; the rest is left unread.
-            BadRequest: the announced length is no number, or the client left before its end.
+            BodyTooLarge: longer than the server accepts.
+            BadRequest: the announced length is no number, or the body ended before it.
         """
         length = self._environ.get("CONTENT_LENGTH") or ""
-        if length and not length.isdigit():
+        if length and not (length.isascii() and length.isdigit()):
             raise BadRequest("Content-Length is no number.")
-        if length and int(length) > self.edge.max_body:
-            raise BodyTooLarge(f"A body may have at most {self.edge.max_body} octets.")
-        stream = self._environ["wsgi.input"]
-        if length:
-            data: bytes = stream.read(int(length))
-            if len(data) < int(length):
-                raise BadRequest("The body ended before its announced length.")
-            return data
         # Without a length the body is chunked, and only a server that says so ends the stream.
-        return self._read_to_end(stream) if self._environ.get("wsgi.input_terminated") else b""
-
-    def _read_to_end(self, stream: Any) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        while chunk := stream.read(_CHUNK):
-            size += len(chunk)
-            if size > self.edge.max_body:
-                raise BodyTooLarge(f"A body may have at most {self.edge.max_body} octets.")
-            chunks.append(chunk)
-        return b"".join(chunks)
+        if not length and not self._environ.get("wsgi.input_terminated"):
+            return b""
+        stream, limit = self._environ["wsgi.input"], self.edge.max_body
+        expected = int(length) if length else None
+        body = b""
+        if expected is None or expected <= limit:
+            body = _read(stream, limit + 1 if expected is None else expected)
+        if len(body) > limit or (expected or 0) > limit:
+            # A client that is still sending would see a broken connection and not the answer.
+            _read(stream, min(expected or _DRAINED, _DRAINED))
+            raise BodyTooLarge(f"A body may have at most {limit} octets.")
+        if expected is not None and len(body) < expected:
+            raise BadRequest("The body ended before its Content-Length.")
+        return body
 
     @property
     def credentials(self) -> tuple[str, str] | None:
@@ -159,6 +157,15 @@ class Request:
         return Conditions(
             _entity_tags(self.header("If-Match")), _entity_tags(self.header("If-None-Match"))
         )
+
+
+def _read(stream: Any, most: int) -> bytes:
+    """Return at most that many octets of a WSGI input, which may give fewer at a time."""
+    chunks: list[bytes] = []
+    while most > 0 and (chunk := stream.read(min(_CHUNK, most))):
+        chunks.append(chunk)
+        most -= len(chunk)
+    return b"".join(chunks)
 
 
 def _entity_tags(value: str) -> frozenset[str] | None:

@@ -99,6 +99,10 @@ class StoreFull(SharedbooksError):
     """The database has no space left."""
 
 
+class ServerFailed(SharedbooksError):
+    """The server cannot start its workers, keeps losing them, or does not answer a probe."""
+
+
 class SchemaMismatch(SharedbooksError):
     """The database holds a schema older or newer than this program knows."""
 

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -212,23 +212,24 @@ class _Writer:
 def test_an_orderly_stop_under_load_finishes_what_was_begun(
     tmp_path: Path, sqlite_databases: SqliteDatabases
 ) -> None:
-    with sqlite_databases.migrated() as url:
-        database = Database(url)
-        with RunningServer(tmp_path, url, {"server.workers": 2}) as server:
-            world = World(database, server.port)
-            alice, book = world.shared()
-            assert alice.books()
-            writers = [_Writer(_twin(world, alice), alice.path(book), n) for n in range(8)]
-            threads = [threading.Thread(target=writer.run) for writer in writers]
-            for thread in threads:
-                thread.start()
-            while sum(len(writer.acknowledged) for writer in writers) < 40:
-                time.sleep(0.01)
-            server.stop()
-            for thread in threads:
-                thread.join(30)
+    with (
+        sqlite_databases.migrated() as url,
+        closing(Database(url)) as database,
+        RunningServer(tmp_path, url, {"server.workers": 2}) as server,
+        World(database, server.port) as world,
+    ):
+        alice, book = world.shared()
+        assert alice.books()
+        writers = [_Writer(_twin(world, alice), alice.path(book), n) for n in range(8)]
+        threads = [threading.Thread(target=writer.run) for writer in writers]
+        for thread in threads:
+            thread.start()
+        while sum(len(writer.acknowledged) for writer in writers) < 40:
+            time.sleep(0.01)
+        server.stop()
+        for thread in threads:
+            thread.join(30)
         stored = set(world.stored(book))
-        database.close()
     assert [writer.failures for writer in writers] == [[]] * 8
     acknowledged = set().union(*(writer.acknowledged for writer in writers))
     unanswered = set().union(*(writer.unanswered for writer in writers))
@@ -250,10 +251,8 @@ def test_it_does_not_start_on_a_database_of_another_version(
     tmp_path: Path, sqlite_databases: SqliteDatabases, statement: str, remedy: str
 ) -> None:
     with sqlite_databases.migrated() as url:
-        database = Database(url)
-        with database.write() as connection:
+        with closing(Database(url)) as database, database.write() as connection:
             connection.execute(text(statement))
-        database.close()
         config = tmp_path / "config.toml"
         config.write_text(toml({"database.url": url, "server.port": free_port()}))
         command = [sys.executable, "-m", "sharedbooks.cli", "--config", str(config), "serve"]

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from sharedbooks.errors import ConfigProblem, StoreBusy
-from sharedbooks.serving import ServeOptions, ServerFailed, check_port_free, probe, serve
+from sharedbooks.errors import ConfigProblem, ServerFailed, StoreBusy
+from sharedbooks.serving import ServeOptions, check_port_free, probe, serve
 
 TOY = """
 import json, os, pathlib, time

@@ -91,7 +91,9 @@ class ServerConfig:
     port: int = option(5232, whole_number(1, 65535), "Port the server listens on.")
     workers: int = option(2, whole_number(1, 512), "Number of server processes.")
     threads: int = option(
-        8, whole_number(1, 512), "Number of requests each worker process answers at a time."
+        32,
+        whole_number(1, 512),
+        "Number of requests each worker process answers at a time; a slow upload counts as one.",
     )
     backlog: int = option(
         1024,

@@ -1,6 +1,7 @@
 """Cards in the version that a request asks for: vCard 3.0 said in 4.0, and 4.0 in 3.0."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -205,18 +206,19 @@ def _labelled_addresses(
     RFC 2426, section 3.2.2, ties them by nothing but TYPE: of several such addresses it is the one
     right before the LABEL, else the first.
     """
-    addresses = [line for line in body if line.name == "ADR" and not line.param_values("LABEL")]
-    before = None
+    waiting: dict[frozenset[str], dict[int, ContentLine]] = defaultdict(dict)
+    for line in body:
+        if line.name == "ADR" and not line.param_values("LABEL"):
+            waiting[_types(line)][line.line] = line
+    before = 0
     for line in body:
         if line.name == "LABEL":
-            alike = [address for address in addresses if _types(address) == _types(line)]
+            alike = waiting[_types(line)]
             if alike:
-                address = before if before in alike else alike[0]
-                addresses.remove(address)
-                yield line, address
-        before = line
+                yield line, alike.pop(before if before in alike else next(iter(alike)))
+        before = line.line
 
 
-def _types(line: ContentLine) -> set[str]:
+def _types(line: ContentLine) -> frozenset[str]:
     types = {value.upper() for value in read_property(line, "3.0").types()}
-    return types - {"PREF"}
+    return frozenset(types - {"PREF"})
