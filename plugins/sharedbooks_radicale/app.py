@@ -87,7 +87,7 @@ class Application(RadicaleApplication):
             response.status,
             (time.perf_counter() - started) * 1000,
         )
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [response.body]
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else response.wsgi_body()
 
     def _discard_body(self, environ: Environ) -> None:
         """Read what the answer could do without, such as a photo sent before the password.

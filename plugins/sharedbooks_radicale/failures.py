@@ -9,6 +9,10 @@ class BadRequest(SharedbooksError):
     """The request makes no sense: 400."""
 
 
+class NotAcceptable(SharedbooksError):
+    """There is no form of the resource that the client takes: 406."""
+
+
 class BodyTooLarge(SharedbooksError):
     """The body is longer than the server accepts: 413."""
 

@@ -134,6 +134,12 @@ class Request:
         return body
 
     @property
+    def preference(self) -> dict[str, str]:
+        """Headers that tell what was made of the client's preferences (RFC 7240, section 3)."""
+        applied = {"Preference-Applied": "return=minimal"} if self.minimal else {}
+        return {**applied, "Vary": "Brief, Prefer"}
+
+    @property
     def credentials(self) -> tuple[str, str] | None:
         """Name and password of Basic authentication (RFC 7617), or None if none are usable."""
         scheme, _, encoded = self.header("Authorization").partition(" ")

@@ -1,8 +1,10 @@
 """One HTTP response, and what every response carries."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import responses
+from tempfile import TemporaryFile
+from typing import IO
 
 DAV_CLASSES = "1, 3, extended-mkcol, addressbook"
 """What the server can do, for the ``DAV`` header (RFC 4918, 10.1; no ``calendar-access``)."""
@@ -17,14 +19,27 @@ NAMESPACES = (
 )
 """Declarations for the root element of every XML answer."""
 
+_IN_MEMORY = 1024 * 1024
+"""Octets of an answer that are kept in memory; a longer one goes to a temporary file.
+
+So a whole book costs no memory, its length is known before the first octet is sent, and a slow
+phone holds no database session.
+"""
+_CHUNK = 256 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Status, headers and body; ``Content-Length`` is added when it is sent."""
+    """Status, headers and body.
+
+    Attributes:
+        length: octets of the body where it is left out (HEAD), else None.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    body: "bytes | StoredBody" = b""
+    length: int | None = None
 
     @property
     def status_line(self) -> str:
@@ -35,20 +50,72 @@ class Response:
         """The headers as WSGI wants them."""
         sent = [("DAV", DAV_CLASSES), *self.headers.items()]
         if self.status not in {204, 304}:
-            sent.append(("Content-Length", str(len(self.body))))
+            length = len(self.body) if self.length is None else self.length
+            sent.append(("Content-Length", str(length)))
         return sent
+
+    def wsgi_body(self) -> Iterable[bytes]:
+        """The body as WSGI wants it."""
+        return [self.body] if isinstance(self.body, bytes) else self.body
+
+
+class StoredBody:
+    """A long body in a temporary file, read as it is sent; to be iterated once."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._length = file.tell()
+        file.seek(0)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._file:
+            while chunk := self._file.read(_CHUNK):
+                yield chunk
+
+    def close(self) -> None:
+        """Let the file go; WSGI calls this when the client has left early."""
+        self._file.close()
+
+
+def collect(parts: Iterable[bytes]) -> bytes | StoredBody:
+    """Return ``parts`` as one body, in a file if they are long together."""
+    kept: list[bytes] = []
+    size = 0
+    pending = iter(parts)
+    for part in pending:
+        kept.append(part)
+        size += len(part)
+        if size > _IN_MEMORY:
+            return _store(kept, pending)
+    return b"".join(kept)
+
+
+def _store(kept: list[bytes], pending: Iterator[bytes]) -> StoredBody:
+    file = TemporaryFile()  # noqa: SIM115 - closed when it is sent
+    try:
+        file.writelines(kept)
+        kept.clear()
+        file.writelines(pending)
+    except BaseException:
+        file.close()
+        raise
+    return StoredBody(file)
 
 
 def multistatus(parts: Iterable[str], headers: Mapping[str, str] | None = None) -> Response:
     """Return a 207 with the ``response`` elements in ``parts`` (RFC 4918, 13)."""
-    body = "".join(
-        (
-            f'<?xml version="1.0" encoding="utf-8"?>\n<D:multistatus {NAMESPACES}>',
-            *parts,
-            "</D:multistatus>\n",
-        )
-    )
-    return xml_response(207, body, headers)
+    sent = {"Content-Type": "application/xml; charset=utf-8", **(headers or {})}
+    return Response(207, sent, collect(_document(parts)))
+
+
+def _document(parts: Iterable[str]) -> Iterator[bytes]:
+    yield f'<?xml version="1.0" encoding="utf-8"?>\n<D:multistatus {NAMESPACES}>'.encode()
+    for part in parts:
+        yield part.encode()
+    yield b"</D:multistatus>\n"
 
 
 def xml_response(status: int, body: str, headers: Mapping[str, str] | None = None) -> Response:

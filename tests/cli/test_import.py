@@ -150,6 +150,13 @@ def test_card_with_an_empty_uid_gets_one(office, sql):
     assert len(uid) == 36
 
 
+def test_card_that_no_uid_can_be_given(office):
+    octets = "BEGIN:VCARD\r\nUID:\r\nVERSION:3.0\r\nFN:x\r\nEND:VCARD\r\n"
+    done = office("import", "crm", "-", typed=octets + card("a", "Anna"), code=1)
+    assert done.err == "standard input, line 1: The card has an empty UID before its VERSION.\n"
+    assert "1 added" in done.out
+
+
 def test_export_into_a_file_replaces_it_whole(office):
     office("import", "crm", "-", typed=card("a", "Anna"))
     target = office.folder / "out.vcf"
@@ -165,6 +172,22 @@ def test_export_into_a_file_replaces_it_whole(office):
     office("export", "crn", "out.vcf", code=1)
     office("export", "crm", "no/such/folder.vcf", code=1)
     assert sorted(office.folder.iterdir()) == before
+
+
+def test_what_a_file_says_does_not_reach_the_terminal(office):
+    done = office("import", "crm", "-", typed="BEGIN:VCARD\nBEGIN:\x1b[2J\nEND:VCARD\n", code=1)
+    assert "\x1b" not in done.err
+
+
+def test_export_to_the_output_by_name(office):
+    office("import", "crm", "-", typed=card("a", "Anna"))
+    assert office("export", "crm", "-").out.encode() == card("a", "Anna").encode()
+
+
+def test_export_onto_a_full_disk(office):
+    office("import", "crm", "-", typed=card("a", "Anna"))
+    done = office("export", "crm", "/dev/full", code=1)
+    assert done.err.startswith("Reading or writing: No space left on device; see that the place")
 
 
 def test_export_of_an_empty_book(office):

@@ -1,4 +1,5 @@
 import random
+from dataclasses import fields
 from urllib.parse import quote
 
 import pytest
@@ -6,6 +7,7 @@ from sqlalchemy import select
 
 from sharedbooks.db.schema import card_properties
 from sharedbooks.domain import cards
+from sharedbooks.domain.cards import CardInfo
 from sharedbooks.errors import (
     CardTooLarge,
     InvalidCard,
@@ -172,6 +174,22 @@ def test_many_cards_are_found_by_name(device: Device) -> None:
         found = list(cards.get_cards(connection, device.access().book_id, wanted))
         assert sorted(card.resource_name for card in found) == names
         assert list(cards.get_cards(connection, device.access().book_id, [])) == []
+
+
+def test_listing_tells_all_but_the_content(device: Device) -> None:
+    for name in ("b", "a", "C"):
+        device.put(name, vcard(name))
+    with device.database.read() as connection:
+        book = device.access().book_id
+        listed = cards.list_cards(connection, book)
+        assert [info.resource_name for info in listed] == ["C", "a", "b"]
+        for info in listed:
+            card = cards.get_card(connection, book, info.resource_name)
+            assert info == CardInfo(*(getattr(card, each.name) for each in fields(CardInfo)))
+            assert info.etag == card.etag
+        some = cards.get_card_infos(connection, book, ["b", "C", "missing"])
+        assert sorted(info.card_uid for info in some) == ["C", "b"]
+        assert cards.list_cards(connection, book + 1) == []
 
 
 def test_all_cards_are_read_by_name(device: Device) -> None:

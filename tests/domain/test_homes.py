@@ -176,6 +176,29 @@ def test_shared_book_says_whose_it_is(database: Database) -> None:
     assert look_home(database, bob)["contacts"].display_name == "contacts"
 
 
+def test_only_owners_who_share_are_known(database: Database) -> None:
+    alice = make_user(database, "alice")
+    bob = make_user(database, "bob", display_name="Bob B.")
+    make_group(database, "bob", [alice])
+    make_own_book(database, bob, "contacts")
+
+    def owner(name: str) -> tuple[str, str] | None:
+        return database.run_read(lambda c: homes.find_sharing_owner(c, alice.id, name))
+
+    assert owner("bob") is None
+    contacts = database.run_read(books.list_books)[0]
+    give(database, contacts, alice, Privilege.READ)
+    assert owner("bob") == ("bob", "Bob B.")
+    assert owner("Bob") is None
+    assert owner("") is None
+    make_own_book(database, bob, "private")
+    take(database, contacts, alice)
+    assert owner("bob") is None
+    give(database, contacts, alice, Privilege.READ)
+    database.run_write(lambda c: books.delete_book(c, contacts.id))
+    assert owner("bob") is None
+
+
 def test_organisational_book_has_no_owner(device: Device) -> None:
     access = device.access()
     assert access.owner is None

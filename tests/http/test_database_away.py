@@ -15,9 +15,7 @@ from tests.support.servers import PostgresServer
 
 
 @pytest.fixture
-def world_on_postgresql(
-    tmp_path: Path, postgresql_databases: PostgresDatabases
-) -> Iterator[World]:
+def world_on_postgresql(tmp_path: Path, postgresql_databases: PostgresDatabases) -> Iterator[World]:
     with (
         postgresql_databases.migrated() as url,
         closing(Database(url)) as database,

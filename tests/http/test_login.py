@@ -81,9 +81,7 @@ def test_an_app_password_is_its_users_alone(world: World) -> None:
 
 
 @pytest.mark.parametrize("password", ["s3cret passw0rd", "pässwörd 日本 🎉", "a:b:c", "x" * 1000])
-def test_users_log_in_with_their_own_password(
-    world: World, served: Served, password: str
-) -> None:
+def test_users_log_in_with_their_own_password(world: World, served: Served, password: str) -> None:
     user = world.user("ülrike")
     _give_password(served.database, user, password)
     assert world.client((user.name, password)).propfind("/").status == 207
@@ -121,9 +119,7 @@ def test_a_changed_password_ends_the_old_one_at_once(world: World, served: Serve
     assert world.client((user.name, "second password")).propfind("/").status == 207
 
 
-def test_a_revoked_device_is_refused_at_once_and_others_go_on(
-    world: World, served: Served
-) -> None:
+def test_a_revoked_device_is_refused_at_once_and_others_go_on(world: World, served: Served) -> None:
     user = world.user()
     phone, tablet = (world.client((user.name, world.device(user, n))) for n in ("p", "t"))
     assert (phone.propfind("/").status, tablet.propfind("/").status) == (207, 207)
@@ -196,9 +192,7 @@ def test_passwords_are_never_in_the_log(world: World, served: Served) -> None:
             assert written not in log
 
 
-def test_the_client_is_written_into_history_with_its_device(
-    world: World, served: Served
-) -> None:
+def test_the_client_is_written_into_history_with_its_device(world: World, served: Served) -> None:
     user, book = world.user(), world.book()
     world.grant(book, user, "write")
     alice = world.log_in(user, {"User-Agent": "DAVx5/4.5.19"})

@@ -26,7 +26,7 @@ CARDS = {
     "unknown properties and parameters": _card(
         *_HEAD,
         b"X-ABShowAs:COMPANY",
-        b"x-user-Defined;X-Param=\"a;b:c\";TYPE=x,y:value\\;with\\, escapes\\n",
+        b'x-user-Defined;X-Param="a;b:c";TYPE=x,y:value\\;with\\, escapes\\n',
         b"item1.TEL;type=pref;type=CELL:+49 170 1",
         b"item1.X-ABLabel:_$!<Mobile>!$_",
         b"X_UNDERSCORE:1",
@@ -51,7 +51,7 @@ CARDS = {
         b"FN;LANGUAGE=en:Ann",
         b"PHOTO:data:image/jpeg;base64,MIICajCCAdOgAwIBAgICBEUwDQYJKoZIhv",
         b"GENDER:F;grrrl",
-        b"ADR;LABEL=\"a^nb\":;;1 Road;Town;;1;Land;extra;more",
+        b'ADR;LABEL="a^nb":;;1 Road;Town;;1;Land;extra;more',
     ),
     "4.0 group": _card(b"VERSION:4.0", b"UID:ann", b"KIND:group", b"FN:Team", b"MEMBER:mailto:a@b"),
     "unescaped and broken values": _card(

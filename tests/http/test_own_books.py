@@ -47,8 +47,7 @@ def test_an_extended_mkcol_names_and_describes_the_book(world: World, slash: str
         CALENDAR_TYPE,
         "<D:resourcetype><D:collection/></D:resourcetype>",
         "<D:resourcetype/>",
-        f"<D:resourcetype><D:collection/><CARD:addressbook/><C:calendar {CALDAV}/>"
-        "</D:resourcetype>",
+        BOOK_TYPE.replace("</", f"<C:calendar {CALDAV}/></"),
         "<D:resourcetype><D:collection/><D:principal/></D:resourcetype>",
     ],
 )

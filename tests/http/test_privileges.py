@@ -26,11 +26,22 @@ ON_OWN_CARD = {
 }
 ON_OTHERS_CARD = {**ON_OWN_CARD, "edit-own": READ_ONLY}
 
-OPERATIONS = (
-    "put new", "put own", "put other's", "delete own", "delete other's",
-    "copy in", "copy over own", "copy over other's", "copy out", "move own out", "move other's out",
-    "rename own within", "rename other's within",
-)  # fmt: skip
+REQUESTS = {
+    "put new": ("PUT", "{book}new.vcf", "new"),
+    "put own": ("PUT", "{book}own.vcf", "own"),
+    "put other's": ("PUT", "{book}others.vcf", "others"),
+    "delete own": ("DELETE", "{book}own.vcf", ""),
+    "delete other's": ("DELETE", "{book}others.vcf", ""),
+    "copy in": ("COPY", "{contacts}new.vcf", "{book}new.vcf"),
+    "copy over own": ("COPY", "{contacts}own.vcf", "{book}own.vcf"),
+    "copy over other's": ("COPY", "{contacts}others.vcf", "{book}others.vcf"),
+    "copy out": ("COPY", "{book}others.vcf", "{home}elsewhere/copy.vcf"),
+    "move own out": ("MOVE", "{book}own.vcf", "{home}elsewhere/moved.vcf"),
+    "move other's out": ("MOVE", "{book}others.vcf", "{home}elsewhere/moved.vcf"),
+    "rename own": ("MOVE", "{book}own.vcf", "{book}renamed.vcf"),
+    "rename other's": ("MOVE", "{book}others.vcf", "{book}renamed.vcf"),
+}
+"""Method, path, and the UID of the card to put or the destination."""
 
 OUTCOMES = {
     "read": (403, 403, 403, 403, 403, 403, 403, 403, 201, 403, 403, 403, 403),
@@ -44,7 +55,7 @@ OUTCOMES = {
 CELLS = [
     (privilege, operation, status)
     for privilege, statuses in OUTCOMES.items()
-    for operation, status in zip(OPERATIONS, statuses, strict=True)
+    for operation, status in zip(REQUESTS, statuses, strict=True)
 ]
 
 
@@ -57,47 +68,19 @@ def _prepare(world: World, privilege: str) -> tuple[Member, str]:
     assert bob.put(bob.path(book, "others.vcf"), vcard("others")).status == 201
     for name, uid in (("new", "new"), ("own", "own"), ("others", "others")):
         assert alice.put(f"{alice.contacts}{name}.vcf", vcard(uid, "Anew")).status == 201
+    assert alice.mkcol(f"{alice.home}elsewhere/").status == 201
     world.grant(book, alice, privilege)
     return alice, alice.path(book)
 
 
-def _copy(member: Member, method: str, source: str, target: str) -> Answer:
-    return member.request(method, source, headers={"Destination": target})
-
-
 def _attempt(alice: Member, book: str, operation: str) -> Answer:
-    own, others, contacts = f"{book}own.vcf", f"{book}others.vcf", alice.contacts
-    match operation:
-        case "put new":
-            return alice.put(f"{book}new.vcf", vcard("new"))
-        case "put own":
-            return alice.put(own, vcard("own", "Changed"))
-        case "put other's":
-            return alice.put(others, vcard("others", "Changed"))
-        case "delete own":
-            return alice.delete(own)
-        case "delete other's":
-            return alice.delete(others)
-        case "copy in":
-            return _copy(alice, "COPY", f"{contacts}new.vcf", f"{book}new.vcf")
-        case "copy over own":
-            return _copy(alice, "COPY", f"{contacts}own.vcf", own)
-        case "copy over other's":
-            return _copy(alice, "COPY", f"{contacts}others.vcf", others)
-        case "copy out":
-            alice.delete(f"{contacts}others.vcf")
-            return _copy(alice, "COPY", others, f"{contacts}copied.vcf")
-        case "move own out":
-            alice.delete(f"{contacts}own.vcf")
-            return _copy(alice, "MOVE", own, f"{contacts}moved.vcf")
-        case "move other's out":
-            alice.delete(f"{contacts}others.vcf")
-            return _copy(alice, "MOVE", others, f"{contacts}moved.vcf")
-        case "rename own within":
-            return _copy(alice, "MOVE", own, f"{book}renamed.vcf")
-        case "rename other's within":
-            return _copy(alice, "MOVE", others, f"{book}renamed.vcf")
-    raise AssertionError(operation)
+    method, path, argument = (
+        part.format(book=book, contacts=alice.contacts, home=alice.home)
+        for part in REQUESTS[operation]
+    )
+    if method == "PUT":
+        return alice.put(path, vcard(argument, "Changed"))
+    return alice.request(method, path, headers={"Destination": argument} if argument else {})
 
 
 @pytest.mark.parametrize(("privilege", "operation", "status"), CELLS)

@@ -142,9 +142,9 @@ def test_cards_are_listed_by_name_with_their_tags(world: World) -> None:
 
 
 def test_values_are_escaped(world: World) -> None:
-    alice, book = world.member(display_name="A <b> & \"c\" ]]>"), world.book()
+    alice, book = world.member(display_name='A <b> & "c" ]]>'), world.book()
     world.grant(book, alice, "manage")
-    assert alice.find(alice.home, "D:displayname").text("D:displayname") == "A <b> & \"c\" ]]>"
+    assert alice.find(alice.home, "D:displayname").text("D:displayname") == 'A <b> & "c" ]]>'
     card = vcard("ann", "<&>]]>", "NOTE:\x01\x0b control")
     alice.put(alice.path(book, "ann.vcf"), card)
     fetched = alice.multiget(alice.path(book), [alice.path(book, "ann.vcf")])

@@ -139,7 +139,8 @@ def test_bad_utf8_in_xml_is_refused(world: World) -> None:
 
 def test_xml_in_another_encoding_is_read(world: World) -> None:
     alice = world.member()
-    body = '<?xml version="1.0" encoding="utf-16"?>' + (
+    body = (
+        '<?xml version="1.0" encoding="utf-16"?>'
         '<propertyupdate xmlns="DAV:"><set><prop><displayname>ü</displayname></prop></set>'
         "</propertyupdate>"
     )

@@ -63,9 +63,7 @@ def test_a_uid_that_the_other_book_has_is_a_conflict(world: World, method: str) 
     alice, source, target = _two_books(world)
     holder = alice.path(target, "holder.vcf")
     alice.put(holder, vcard("ann", "Other"))
-    answer = _transfer(
-        alice, method, alice.path(source, "ann.vcf"), alice.path(target, "new.vcf")
-    )
+    answer = _transfer(alice, method, alice.path(source, "ann.vcf"), alice.path(target, "new.vcf"))
     assert (answer.status, answer.conditions) == (403, ["CARD:no-uid-conflict"])
     assert [href.text for href in answer.xml.iter("{DAV:}href")] == [holder]
     assert world.stored(source) == {"ann.vcf": vcard()}

@@ -83,6 +83,7 @@ _ANSWERS: dict[type[errors.SharedbooksError], Answer] = {
     failures.BadRequest: _plain(400),
     failures.BodyTooLarge: _plain(413),
     failures.MethodNotAllowed: _not_allowed,
+    failures.NotAcceptable: _plain(406),
     failures.Refused: _refused,
     errors.AccessDenied: _access_denied,
     errors.CardTooLarge: _condition(403, "<CARD:max-resource-size/>"),

@@ -1,48 +1,35 @@
 """GET and HEAD of a card, and of a whole book as one file."""
 
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from sqlalchemy import Connection
 
-from sharedbooks.domain.cards import get_card, iterate_cards
-from sharedbooks.domain.conditions import Conditions
+from sharedbooks.domain.cards import CardInfo, get_card, get_card_info, iterate_cards
 from sharedbooks.domain.homes import get_book
 from sharedbooks.errors import NotFound
-from sharedbooks_radicale.failures import MethodNotAllowed
+from sharedbooks_radicale.failures import MethodNotAllowed, NotAcceptable
 from sharedbooks_radicale.protocol.call import BookPath, Call, CardPath, HomePath
-from sharedbooks_radicale.protocol.properties import CARD_TYPE, ctag, http_date
-from sharedbooks_radicale.response import Response
+from sharedbooks_radicale.protocol.properties import ctag, http_date
+from sharedbooks_radicale.protocol.representations import VCARD_TYPE, Form, negotiate
+from sharedbooks_radicale.response import Response, collect
 
 
 def get(connection: Connection, call: Call) -> Response:
-    """Answer with the stored octets; HEAD is the same, its body left out where it is sent.
+    """Answer with the stored octets, or the version that ``Accept`` prefers; HEAD without them.
+
+    A card has one ETag, whatever version of it is shown.
 
     Raises:
         NotFound: nothing is there for this member.
-        PreconditionFailed: the client means another content (``If-Match``).
+        NotAcceptable: there is no form that the client takes.
         MethodNotAllowed: the root and the member's home hold no content.
     """
-    user_id = call.member.user.id
     match call.path():
         case CardPath(book, name):
-            access = get_book(connection, user_id, book)
-            card = get_card(connection, access.book_id, name)
-            headers = {
-                "Content-Type": CARD_TYPE,
-                "ETag": card.etag,
-                "Last-Modified": http_date(card.changed_at),
-            }
-            return _unless_known(call, Response(200, headers, card.content))
+            return _get_card(connection, call, book, name)
         case BookPath(name):
-            access = get_book(connection, user_id, name)
-            headers = {
-                "Content-Type": CARD_TYPE,
-                "ETag": f'"{ctag(access)}"',
-                "Content-Disposition": f"attachment; filename*=utf-8''{quote(access.name)}.vcf",
-            }
-            cards = iterate_cards(connection, access.book_id)
-            content = b"".join(_ended(card.content) for card in cards)
-            return _unless_known(call, Response(200, headers, content))
+            return _get_book(connection, call, name)
         case HomePath(name) if name != call.member.user.name:
             raise NotFound("There is nothing here.")
     raise MethodNotAllowed(
@@ -50,16 +37,53 @@ def get(connection: Connection, call: Call) -> Response:
     )
 
 
-def _ended(content: bytes) -> bytes:
-    """Return a card with a line end after END:VCARD, so that another can follow."""
-    return content if content.endswith(b"\n") else content + b"\r\n"
+def _get_card(connection: Connection, call: Call, book: str, name: str) -> Response:
+    access = get_book(connection, call.member.user.id, book)
+    form = negotiate(call.request.header("Accept"))
+    info = get_card_info(connection, access.book_id, name)
+    headers = {
+        "Content-Type": form.content_type,
+        "ETag": info.etag,
+        "Last-Modified": http_date(info.changed_at),
+        "Vary": "Accept",
+    }
+    if _is_known(call, info.etag):
+        return Response(304, {"ETag": info.etag, "Vary": "Accept"})
+    if call.request.method == "HEAD" and _is_as_stored(form, info):
+        return Response(200, headers, length=info.size)
+    card = get_card(connection, access.book_id, name)
+    return Response(200, headers, form.of(card))
 
 
-def _unless_known(call: Call, response: Response) -> Response:
-    """Return 304 without a body if the client has this very content (RFC 9110, 13.1.2)."""
-    conditions = call.request.conditions
-    Conditions(if_match=conditions.if_match).require(response.headers["ETag"])
-    known = conditions.if_none_match
-    if known is None or not ({"*", response.headers["ETag"]} & known):
-        return response
-    return Response(304, {"ETag": response.headers["ETag"]})
+def _get_book(connection: Connection, call: Call, name: str) -> Response:
+    access = get_book(connection, call.member.user.id, name)
+    form = negotiate(call.request.header("Accept"))
+    if form is Form.JCARD:
+        raise NotAcceptable(f"A whole address book is given as {VCARD_TYPE}.")
+    etag = f'"{ctag(access)}"'
+    if _is_known(call, etag):
+        return Response(304, {"ETag": etag, "Vary": "Accept"})
+    headers = {
+        "Content-Type": form.content_type,
+        "ETag": etag,
+        "Vary": "Accept",
+        "Content-Disposition": f"attachment; filename*=utf-8''{quote(access.name, safe='')}.vcf",
+    }
+
+    def contents() -> Iterator[bytes]:
+        for card in iterate_cards(connection, access.book_id):
+            content = form.of(card)
+            # Another card follows.
+            yield content if content.endswith(b"\n") else content + b"\r\n"
+
+    return Response(200, headers, collect(contents()))
+
+
+def _is_as_stored(form: Form, info: CardInfo) -> bool:
+    return form is Form.STORED or form.value == info.version
+
+
+def _is_known(call: Call, etag: str) -> bool:
+    """True if the client has this very content already (RFC 9110, 13.1.2)."""
+    known = call.request.conditions.if_none_match
+    return known is not None and ("*" in known or etag in known)

@@ -10,7 +10,6 @@ from sharedbooks.domain.cards import CardInfo
 from sharedbooks.domain.changes import sync_token
 from sharedbooks.domain.homes import BookAccess
 from sharedbooks.domain.principals import Principal
-from sharedbooks.vcard.contentlines import unfold
 from sharedbooks_radicale.protocol.hrefs import make_href
 from sharedbooks_radicale.protocol.privileges import (
     book_privileges,
@@ -74,17 +73,6 @@ def _table(getters: Mapping[str, Getter[R]]) -> PropertyTable[R]:
 
 def _iso_date(moment: int) -> str:
     return datetime.fromtimestamp(moment // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def card_text(content: bytes) -> str:
-    """Return a card as text, for XML.
-
-    Some clients fold inside a character; such a card is whole only without its folds.
-    """
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return unfold(content).decode(errors="replace")
 
 
 def http_date(moment: int) -> str:
@@ -192,20 +180,30 @@ BOOK: PropertyTable[BookAccess] = _table(
     }
 )
 
+ALIKE_ON_CARDS: Mapping[str, Getter[BookAccess]] = {
+    dav("resourcetype"): lambda _view, _book: "",
+    dav("getcontenttype"): lambda _view, _book: CARD_TYPE,
+    dav("current-user-principal"): _principal,
+    dav("principal-collection-set"): _root_href,
+    dav("owner"): _owner,
+    dav("supported-report-set"): _no_reports,
+}
+"""Properties that are the same on every card of a book."""
+
+
+def _of_book(getter: Getter[BookAccess]) -> Getter[tuple[BookAccess, CardInfo]]:
+    return lambda view, card: getter(view, card[0])
+
+
 CARD: PropertyTable[tuple[BookAccess, CardInfo]] = _table(
     {
-        dav("resourcetype"): lambda _view, _card: "",
+        **{name: _of_book(getter) for name, getter in ALIKE_ON_CARDS.items()},
         dav("getetag"): lambda _view, card: text(card[1].etag),
-        dav("getcontenttype"): lambda _view, _card: CARD_TYPE,
         dav("getcontentlength"): lambda _view, card: str(card[1].size),
         dav("getlastmodified"): lambda _view, card: http_date(card[1].changed_at),
         dav("creationdate"): lambda _view, card: _iso_date(card[1].created_at),
-        dav("current-user-principal"): _principal,
-        dav("principal-collection-set"): _root_href,
-        dav("owner"): lambda view, card: _owner(view, card[0]),
         dav("current-user-privilege-set"): lambda _view, card: card_privileges(
             card[0], card[1].creator_id
         ),
-        dav("supported-report-set"): _no_reports,
     }
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from sharedbooks.domain.cards import get_card, list_cards
+from sharedbooks.domain.cards import get_card
 from sharedbooks.domain.homes import (
     BookAccess,
     find_sharing_owner,
@@ -15,7 +15,8 @@ from sharedbooks.domain.homes import (
 from sharedbooks.errors import NotFound
 from sharedbooks_radicale.failures import Refused
 from sharedbooks_radicale.protocol.call import BookPath, Call, CardPath, HomePath, Root
-from sharedbooks_radicale.protocol.hrefs import card_href, make_href
+from sharedbooks_radicale.protocol.card_responses import CardResponses
+from sharedbooks_radicale.protocol.hrefs import make_href
 from sharedbooks_radicale.protocol.properties import BOOK, CARD, HOME, PERSON, ROOT
 from sharedbooks_radicale.protocol.propstat import (
     PropertyRequest,
@@ -38,9 +39,8 @@ def propfind(connection: Connection, call: Call) -> Response:
     if request.depth not in {"", "0", "1"}:
         raise Refused("Only Depth 0 and 1 are answered.", element="<D:propfind-finite-depth/>")
     wanted = read_propfind(parse_body(request.body), minimal=request.minimal)
-    headers = {"Preference-Applied": "return=minimal"} if request.minimal else None
     children = request.depth == "1"
-    return multistatus(_responses(connection, call, wanted, children=children), headers)
+    return multistatus(_responses(connection, call, wanted, children=children), request.preference)
 
 
 def _responses(
@@ -61,7 +61,7 @@ def _responses(
             access = get_book(connection, call.member.user.id, name)
             yield _book(call, wanted, access)
             if children:
-                yield from _cards(connection, call, wanted, access)
+                yield from CardResponses(call, access, wanted).of_all(connection)
         case CardPath(book, name):
             access = get_book(connection, call.member.user.id, book)
             card = get_card(connection, access.book_id, name)
@@ -102,13 +102,3 @@ def _books(connection: Connection, call: Call, wanted: PropertyRequest) -> Itera
 def _book(call: Call, wanted: PropertyRequest, access: BookAccess) -> str:
     href = make_href(call.request.prefix, call.member.user.name, access.name, collection=True)
     return property_response(href, BOOK, call.view, access, wanted, access.properties)
-
-
-def _cards(
-    connection: Connection, call: Call, wanted: PropertyRequest, access: BookAccess
-) -> Iterator[str]:
-    view = call.view
-    base = make_href(call.request.prefix, call.member.user.name, access.name, collection=True)
-    for card in list_cards(connection, access.book_id):
-        href = card_href(base, card.resource_name)
-        yield property_response(href, CARD, view, (access, card), wanted)

@@ -8,7 +8,7 @@ from sharedbooks_radicale.failures import BadRequest
 from sharedbooks_radicale.protocol.properties import PropertyTable, R, View
 from sharedbooks_radicale.protocol.xml import dav, element
 
-_NO_DEAD: Mapping[str, str] = {}
+_NO_OTHERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +61,19 @@ def property_response(
     view: View,
     resource: R,
     wanted: PropertyRequest,
-    dead: Mapping[str, str] = _NO_DEAD,
+    others: Mapping[str, str] = _NO_OTHERS,
 ) -> str:
     """Return one ``response``: found properties first, then, unless minimal, those that are not.
 
-    ``dead`` holds what clients stored: Clark name to the whole element as XML.
+    ``others`` holds properties beside the table, such as those that clients stored: Clark name to
+    the whole element as XML.
     """
     if wanted.names_only:
-        names = "".join(element(name, None) for name in (*table.getters, *dead))
+        names = "".join(element(name, None) for name in (*table.getters, *others))
         return found_response(href, names)
     names_wanted = wanted.names
     if wanted.everything:
-        names_wanted = [*table.in_allprop, *dead]
+        names_wanted = [*table.in_allprop, *others]
         names_wanted += [name for name in wanted.names if name not in names_wanted]
     found: list[str] = []
     missing: list[str] = []
@@ -81,8 +82,8 @@ def property_response(
         content = None if getter is None else getter(view, resource)
         if content is not None:
             found.append(element(name, content))
-        elif name in dead:
-            found.append(dead[name])
+        elif name in others:
+            found.append(others[name])
         else:
             missing.append(element(name, None))
     absent = "" if wanted.minimal else "".join(missing)

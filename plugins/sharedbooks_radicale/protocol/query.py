@@ -1,7 +1,6 @@
-"""The ``filter`` and ``limit`` of an addressbook-query (RFC 6352, sections 8.6 and 10.5)."""
+"""The ``filter`` of an addressbook-query (RFC 6352, section 10.5)."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeVar
 
@@ -25,9 +24,6 @@ _NOT_DEFINED = carddav("is-not-defined")
 _MAX_CONDITIONS = 200
 """Each condition costs time for each card; no client sends more than a few."""
 
-_MOST_DIGITS = 9
-"""No book holds more cards; databases and Python refuse numbers that are far longer."""
-
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -47,25 +43,6 @@ def read_filter(query: ET.Element) -> CardFilter:
     return CardFilter(
         tuple(_prop_filter(_expect(child, _PROP_FILTER)) for child in node), _all_of(node)
     )
-
-
-def read_limit(report: ET.Element, name: Callable[[str], str]) -> int | None:
-    """Return how many cards the client takes at most, or None for as many as there are.
-
-    Args:
-        report: the root of the request.
-        name: makes the Clark names of ``limit`` and ``nresults``, which differ by report.
-
-    Raises:
-        BadRequest: it is no positive number.
-    """
-    limit = report.find(name("limit"))
-    if limit is None:
-        return None
-    number = (limit.findtext(name("nresults")) or "").strip()
-    if not (number.isascii() and number.isdigit() and number.strip("0")):
-        raise BadRequest("nresults is no positive number.")
-    return int(number) if len(number) <= _MOST_DIGITS else None
 
 
 def _prop_filter(node: ET.Element) -> PropFilter:

@@ -1,6 +1,5 @@
 """The checks of ``sharedbooks doctor``."""
 
-import getpass
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sharedbooks.cli.certificate import certificate_end
 from sharedbooks.cli.output import moment
 from sharedbooks.cli.serve import local_url
-from sharedbooks.cli.store import Store
+from sharedbooks.cli.store import Store, system_user
 from sharedbooks.config.checks import read_file
 from sharedbooks.config.database_url import masked
 from sharedbooks.config.values import BadValueError
@@ -125,7 +124,7 @@ def _look_at_folder(store: Store) -> str:
     # SQLite makes files beside the database while it works.
     for path in (file.parent, file, file.with_name(f"{file.name}-wal")):
         if path.exists() and not os.access(path, os.W_OK):
-            raise _BadError(f"{path} cannot be written by the user {getpass.getuser()}")
+            raise _BadError(f"{path} cannot be written by the user {system_user()}")
     return str(file.parent)
 
 

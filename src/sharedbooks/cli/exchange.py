@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from sharedbooks.cli.commands import Command, Invocation
 from sharedbooks.cli.lookup import find_book
-from sharedbooks.cli.output import say
+from sharedbooks.cli.output import say, warn
 from sharedbooks.cli.parameters import book_argument
 from sharedbooks.cli.store import administrator, open_store
 from sharedbooks.domain.books import count_cards
@@ -53,7 +53,7 @@ def import_(context: click.Context, reference: BookReference, path: str) -> None
     if not invocation.as_json:
         name = "standard input" if path == "-" else path
         for each in bad:
-            click.echo(f"{name}, line {each.line}: {each.reason}", err=True)
+            warn(f"{name}, line {each.line}: {each.reason}")
     sentence = (
         f"Cards imported into {str(reference)!r}: {summary.added} added, {summary.changed} "
         f"changed, {summary.unchanged} unchanged."
@@ -79,11 +79,13 @@ def import_(context: click.Context, reference: BookReference, path: str) -> None
 )
 @click.pass_obj
 def export(invocation: Invocation, reference: BookReference, path: Path | None) -> None:
-    """Write the cards of BOOK into the vCard FILE, or to the output.
+    """Write the cards of BOOK into the vCard FILE, or to the output ("-", or no FILE).
 
     Each card is written as its client sent it. What FILE was before is replaced once the last card
     is written.
     """
+    if path == Path("-"):
+        path = None
     if path is None and invocation.as_json:
         raise click.UsageError("With --json the cards need a FILE to go to")
     output = sys.stdout.buffer

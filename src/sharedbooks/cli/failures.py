@@ -40,10 +40,10 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, SharedbooksError):
         # Database drivers tell their troubles in several lines.
         return " ".join(" ".join([str(error), *getattr(error, "__notes__", ())]).split())
-    if isinstance(error, OSError) and error.filename is not None:
+    if isinstance(error, OSError) and error.strerror:
         return (
-            f"{error.filename}: {error.strerror}; see that the place exists and that you may "
-            "use it."
+            f"{error.filename or 'Reading or writing'}: {error.strerror}; see that the place "
+            "exists, has room, and that you may use it."
         )
     return (
         f"Unexpected {type(error).__name__}: this is a defect of sharedbooks. Give the command "

@@ -36,6 +36,11 @@ def say(invocation: Invocation, document: Row, *sentences: str) -> None:
         click.echo("\n".join(sentence.translate(_CONTROL) for sentence in sentences))
 
 
+def warn(sentence: str) -> None:
+    """Print, apart from the output, what the user should know."""
+    click.echo(sentence.translate(_CONTROL), err=True)
+
+
 def show_list(
     invocation: Invocation, rows: Sequence[Row], columns: Columns, *, if_empty: str
 ) -> None:

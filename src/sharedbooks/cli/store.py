@@ -73,10 +73,14 @@ def administrator(client: str) -> Actor:
     Args:
         client: the command, for instance ``sharedbooks import``.
     """
+    # Behind sudo, the person counts and not root.
+    return Actor(None, os.environ.get("SUDO_USER") or system_user(), "", client)
+
+
+def system_user() -> str:
+    """Return the name of the user whom this process belongs to."""
     try:
-        # Behind sudo, the person counts and not root.
-        name = os.environ.get("SUDO_USER") or getpass.getuser()
+        return getpass.getuser()
     except (KeyError, OSError):
         # A container may run under a number that has no name.
-        name = f"uid {os.getuid()}"
-    return Actor(None, name, "", client)
+        return f"uid {os.getuid()}"

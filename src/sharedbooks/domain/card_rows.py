@@ -29,7 +29,9 @@ class PreparedCard:
 
 _INSERT_ONE = insert(cards).returning(cards.c.id)
 _INSERT_MANY = insert(cards).returning(cards.c.id, sort_by_parameter_order=True)
-_INSERT_PROPERTIES = insert(card_properties)
+# A card has ten of these rows, and SQLAlchemy takes longer to arrange their parameters than a
+# database to store them.
+_INSERT_PROPERTIES = "INSERT INTO card_properties (card_id, book_id, name, value) VALUES ({})"
 _DELETE_PROPERTIES = delete(card_properties).where(card_properties.c.card_id == bindparam("card"))
 _REVIVE = delete(removed_names).where(
     removed_names.c.book_id == bindparam("book"), removed_names.c.resource_name == bindparam("name")
@@ -87,10 +89,11 @@ def replace_properties(
 def _insert_properties(
     connection: Connection, book_id: int, stored: Sequence[tuple[int, PreparedCard]]
 ) -> None:
-    rows: list[dict[str, Any]] = [
-        {"card_id": card_id, "book_id": book_id, "name": entry.name, "value": entry.value}
+    rows: list[tuple[Any, ...]] = [
+        (card_id, book_id, entry.name, entry.value)
         for card_id, card in stored
         for entry in card.facts.properties
     ]
     if rows:
-        connection.execute(_INSERT_PROPERTIES, rows)
+        marks = "?, ?, ?, ?" if connection.dialect.paramstyle == "qmark" else "%s, %s, %s, %s"
+        connection.exec_driver_sql(_INSERT_PROPERTIES.format(marks), rows)

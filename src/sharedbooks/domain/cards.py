@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, select, update
 
+from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import card_properties, cards, removed_names
 from sharedbooks.db.types import now
 from sharedbooks.domain.card_rows import PreparedCard, insert_cards, replace_properties
@@ -25,6 +26,7 @@ from sharedbooks.errors import (
     UnsupportedCard,
 )
 from sharedbooks.vcard.card import inspect_card, with_uid
+from sharedbooks.vcard.merge import merge_edit
 
 _KEPT_VERSIONS = {"3.0", "4.0"}
 _MAX_UID_LENGTH = 255
@@ -71,7 +73,8 @@ class Stored:
         etag: strong tag of what is stored now.
         created: True if there was no card of that name.
         changed: False if the very same octets were there already.
-        verbatim: False if the octets stored are not those sent (a UID was added).
+        verbatim: False if the octets stored are not those sent (a UID was added, or an edit in
+            vCard 3.0 was brought into a card of version 4.0).
     """
 
     etag: str
@@ -94,9 +97,12 @@ _INFO_COLUMNS: tuple[Any, ...] = (
     cards.c.changed_at,
 )
 _CARD_COLUMNS: tuple[Any, ...] = (*_INFO_COLUMNS, cards.c.content)
-_BY_NAME = select(*_CARD_COLUMNS).where(
-    cards.c.book_id == bindparam("book_id"), cards.c.resource_name == bindparam("resource_name")
+_OF_NAME = (
+    cards.c.book_id == bindparam("book_id"),
+    cards.c.resource_name == bindparam("resource_name"),
 )
+_BY_NAME = Prepared(select(*_CARD_COLUMNS).where(*_OF_NAME))
+_INFO_BY_NAME = Prepared(select(*_INFO_COLUMNS).where(*_OF_NAME))
 _AMONG_NAMES = (
     cards.c.book_id == bindparam("book_id"),
     cards.c.resource_name.in_(bindparam("names", expanding=True)),
@@ -113,8 +119,16 @@ _LISTED = (
     .where(cards.c.book_id == bindparam("book_id"))
     .order_by(cards.c.resource_name)
 )
-_NAME_OF_UID = select(cards.c.resource_name).where(
-    cards.c.book_id == bindparam("book_id"), cards.c.card_uid == bindparam("card_uid")
+_HASHES = Prepared(
+    select(cards.c.resource_name, cards.c.content_hash)
+    .where(cards.c.book_id == bindparam("book_id"))
+    # The order of the one index that holds all of this.
+    .order_by(cards.c.revision)
+)
+_NAME_OF_UID = Prepared(
+    select(cards.c.resource_name).where(
+        cards.c.book_id == bindparam("book_id"), cards.c.card_uid == bindparam("card_uid")
+    )
 )
 _UPDATE = (
     update(cards)
@@ -172,7 +186,7 @@ def hash_content(octets: bytes) -> str:
 def find_card(connection: Connection, book_id: int, resource_name: str) -> Card | None:
     """Return the card of that name, or None."""
     where = {"book_id": book_id, "resource_name": resource_name}
-    row = connection.execute(_BY_NAME, where).first()
+    row = _BY_NAME.first(connection, where)
     return None if row is None else Card(*row)
 
 
@@ -188,6 +202,19 @@ def get_card(connection: Connection, book_id: int, resource_name: str) -> Card:
     return card
 
 
+def get_card_info(connection: Connection, book_id: int, resource_name: str) -> CardInfo:
+    """Return what there is to tell of the card of that name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    where = {"book_id": book_id, "resource_name": resource_name}
+    row = _INFO_BY_NAME.first(connection, where)
+    if row is None:
+        raise NotFound(f"There is no card {resource_name!r} in this address book.")
+    return CardInfo(*row)
+
+
 def get_cards(connection: Connection, book_id: int, names: Sequence[str]) -> Iterator[Card]:
     """Yield the cards that exist among ``names``, in no particular order."""
     for row in _rows_by_name(connection, _BY_NAMES, book_id, names):
@@ -200,6 +227,11 @@ def get_card_infos(
     """Yield what there is to tell of the cards among ``names``, in no particular order."""
     for row in _rows_by_name(connection, _INFOS_BY_NAMES, book_id, names):
         yield CardInfo(*row)
+
+
+def list_hashes(connection: Connection, book_id: int) -> list[tuple[str, str]]:
+    """Return resource name and content hash of every card of the book, oldest change first."""
+    return _HASHES.all(connection, {"book_id": book_id})
 
 
 def list_cards(connection: Connection, book_id: int) -> list[CardInfo]:
@@ -219,7 +251,8 @@ def iterate_cards(connection: Connection, book_id: int) -> Iterator[Card]:
 def find_name_of_uid(connection: Connection, book_id: int, card_uid: str) -> str | None:
     """Return the resource name of the card with that UID, or None."""
     where = {"book_id": book_id, "card_uid": card_uid}
-    return connection.execute(_NAME_OF_UID, where).scalar()
+    row = _NAME_OF_UID.first(connection, where)
+    return None if row is None else str(row[0])
 
 
 def put_card(
@@ -246,9 +279,12 @@ def put_card(
     if card.facts.card_uid is None:
         stored = add_uid(card, str(uuid.uuid4()) if existing is None else existing.card_uid)
         verbatim = False
+    _require_own_uid(connection, access.book_id, resource_name, stored, existing)
+    if existing is not None and (existing.version, stored.facts.version) == ("4.0", "3.0"):
+        stored = _merge(existing, stored)
+        verbatim = stored.octets == card.octets
     if existing is not None and existing.content_hash == stored.content_hash:
         return Stored(existing.etag, created=False, changed=False, verbatim=verbatim)
-    _require_own_uid(connection, access.book_id, resource_name, stored, existing)
     revision = raise_revision(connection, access.book_id)
     if existing is None:
         insert_cards(connection, access.book_id, actor, revision, [(resource_name, stored)])
@@ -376,10 +412,23 @@ def replace_card(
     record(connection, book_id, actor, [change])
 
 
-def add_uid(card: PreparedCard, card_uid: str) -> PreparedCard:
-    """Return a card that has no UID with this one."""
-    octets = with_uid(card.octets, card_uid)
+def _merge(existing: Card, edited: PreparedCard) -> PreparedCard:
+    """Return a 4.0 card with the edit of a client that was shown it as 3.0."""
+    octets = merge_edit(existing.content, edited.octets)
     return PreparedCard(octets, hash_content(octets), inspect_card(octets))
+
+
+def add_uid(card: PreparedCard, card_uid: str) -> PreparedCard:
+    """Return a card that has no UID with this one.
+
+    Raises:
+        InvalidCard: an empty UID stands before the place where the new one belongs.
+    """
+    octets = with_uid(card.octets, card_uid)
+    facts = inspect_card(octets)
+    if facts.card_uid is None:
+        raise InvalidCard("The card has an empty UID before its VERSION.")
+    return PreparedCard(octets, hash_content(octets), facts)
 
 
 def safe_resource_name(card_uid: str, taken: Container[str] = ()) -> str:

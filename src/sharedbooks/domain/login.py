@@ -25,7 +25,13 @@ from sharedbooks.domain.credentials import (
 from sharedbooks.domain.history import Actor
 from sharedbooks.domain.principals import Principal
 from sharedbooks.domain.throttle import Throttle
-from sharedbooks.errors import InvalidName, SharedbooksError, StoreBusy, Unauthenticated
+from sharedbooks.errors import (
+    InvalidName,
+    SharedbooksError,
+    StoreBusy,
+    StoreFull,
+    Unauthenticated,
+)
 from sharedbooks.identifiers import parse_principal_name
 
 _logger = logging.getLogger("sharedbooks.login")
@@ -155,7 +161,7 @@ class Authenticator:
             self._database.run_write(
                 lambda connection: note_use(connection, credential.id, origin.client)
             )
-        except StoreBusy as error:
+        except (StoreBusy, StoreFull) as error:
             _logger.info("the last use of a credential was not noted: %s", error)
 
 

@@ -25,6 +25,7 @@ _ABOUT_THE_VALUE = frozenset(
     }
 )
 _ONE_IN_40 = frozenset({"ANNIVERSARY", "BDAY", "GENDER", "KIND", "N", "PRODID", "REV", "UID"})
+_MARK = ("PREF", ("1",))
 _WORD = re.compile(r"\w+")
 
 
@@ -124,9 +125,9 @@ def _undo_apple(shown: Sequence[Unit], given: Sequence[Unit]) -> None:
     now = {unit.prop.name: unit for unit in reversed(given)}
     if "FN" in was and "FN" in now and _is_made_fn(was, now):
         now["FN"].value = was["FN"].value
-    marked = {unit.prop.name for unit in shown if unit.is_preferred}
+    marked = {unit.prop.name for unit in shown if _MARK in unit.prop.params}
     for name, unit in now.items():
-        if unit.is_preferred and name not in marked:
+        if _MARK in unit.prop.params and name not in marked:
             later = (other.value for other in shown if other.prop.name == name)
             if unit.value not in list(later)[1:]:
                 unit.is_preferred = False
@@ -264,11 +265,10 @@ def _hidden(stored: Sequence[ContentLine], edit: _Edit) -> set[int]:
 
 
 def _has_same_companions(before: Unit, after: Unit) -> bool:
-    return _companions(before) == _companions(after)
-
-
-def _companions(unit: Unit) -> list[tuple[str, object]]:
-    return sorted((prop.name, prop.value.strip()) for prop in unit.companions)
+    # A label that only says what TYPE says is not worth a group.
+    return before.notes == after.notes and (
+        before.types == after.types or not (before.companions or after.companions)
+    )
 
 
 def _changed(line: ContentLine, before: Unit, after: Unit, groups: "_Groups") -> bytes:
@@ -298,8 +298,8 @@ def _with_old_value(stored: Property, before: Unit, after: Unit) -> Property:
     if before.types != after.types and types:
         params.append(("TYPE", types))
     params += changes.items()
-    if after.is_preferred and ("PREF", ("1",)) not in params:
-        params.append(("PREF", ("1",)))
+    if after.is_preferred and _MARK not in params:
+        params.append(_MARK)
     return stored._replace(params=tuple(params))
 
 
@@ -310,7 +310,7 @@ def _with_new_value(stored: Property, after: Unit) -> Property:
     kept = tuple(
         (name, values)
         for name, values in stored.params
-        if name in unsaid and (name, values) != ("PREF", ("1",))
+        if name in unsaid and (name, values) != _MARK
     )
     return after.prop._replace(params=(*after.prop.params, *kept))
 

@@ -49,7 +49,7 @@ class Unit:
     Attributes:
         line: its number in the card.
         prop: the property.
-        companions: the lines of its group that say more of it.
+        companions: the lines of its group that say more of it, the first of each name.
         value: what it says, for comparison.
         types: its TYPE values in upper case and the types its label stands for; empty where TYPE
             is of no importance.
@@ -79,15 +79,16 @@ def read_units(lines: Iterable[ContentLine]) -> list[Unit]:
     """Return the properties of a 4.0 card as units, in order; its frame is left out."""
     props = [(line.line, read_property(line, "4.0")) for line in lines if line.name not in _FRAME]
     inhabited = {_group(prop) for _, prop in props if prop.name not in COMPANIONS}
-    companions: dict[str, list[Property]] = defaultdict(list)
+    companions: dict[str, dict[str, Property]] = defaultdict(dict)
     units = []
     for number, prop in props:
         if is_companion(prop, inhabited):
-            companions[_group(prop)].append(prop)
+            companions[_group(prop)].setdefault(prop.name, prop)
         else:
             units.append(Unit(number, prop))
     for unit in units:
-        unit.companions = companions.get(_group(unit.prop), []) if unit.prop.prop_group else []
+        if unit.prop.prop_group:
+            unit.companions = list(companions[_group(unit.prop)].values())
         _compare_by(unit)
     return units
 

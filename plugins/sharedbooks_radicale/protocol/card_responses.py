@@ -1,0 +1,138 @@
+"""``response`` elements of many cards of one book, for one request.
+
+What is the same for every card is written once; for the listings that every client makes, a card
+then costs one formatting of its name and hash.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import Connection
+
+from sharedbooks.domain.cards import (
+    Card,
+    CardInfo,
+    get_card_infos,
+    get_cards,
+    iterate_cards,
+    list_cards,
+    list_hashes,
+)
+from sharedbooks.domain.homes import BookAccess
+from sharedbooks_radicale.protocol.call import Call
+from sharedbooks_radicale.protocol.hrefs import make_href, quote_segment, split_href
+from sharedbooks_radicale.protocol.properties import ALIKE_ON_CARDS, CARD, View
+from sharedbooks_radicale.protocol.propstat import (
+    PropertyRequest,
+    found_response,
+    property_response,
+)
+from sharedbooks_radicale.protocol.representations import AddressData
+from sharedbooks_radicale.protocol.xml import carddav, dav, element, text
+
+_GETETAG = dav("getetag")
+_ADDRESS_DATA = carddav("address-data")
+
+
+class CardResponses:
+    """Writes the cards of a book as one client asked for them.
+
+    Args:
+        call: the request.
+        access: the book.
+        wanted: the properties asked for.
+        address_data: in which form cards are wanted, where ``wanted`` names them.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        access: BookAccess,
+        wanted: PropertyRequest,
+        address_data: AddressData | None = None,
+    ) -> None:
+        self._view: View = call.view
+        self._path = (call.member.user.name, access.name)
+        self._access = access
+        self._wanted = wanted
+        self._address_data = address_data
+        self.book_href = make_href(
+            call.request.prefix, call.member.user.name, access.name, collection=True
+        )
+        self._template = self._listing_template()
+
+    def href(self, resource_name: str) -> str:
+        """Return the href of a card of this book."""
+        return self.book_href + quote_segment(resource_name)
+
+    def name_of(self, href: str) -> str | None:
+        """Return the resource name that a client's href asks for, or None if it is elsewhere."""
+        segments = split_href(href, self._view.prefix)
+        if segments is None or len(segments) != 3 or segments[:2] != self._path:
+            return None
+        return segments[2]
+
+    def of_all(self, connection: Connection) -> Iterator[str]:
+        """Write every card of the book."""
+        book_id = self._access.book_id
+        if self._template is not None:
+            yield from self._listed(list_hashes(connection, book_id))
+        elif self._address_data is not None:
+            yield from map(self.of, iterate_cards(connection, book_id))
+        else:
+            yield from map(self.of, list_cards(connection, book_id))
+
+    def of_changed(
+        self, connection: Connection, changed: Sequence[tuple[str, str]]
+    ) -> Iterator[str]:
+        """Write the cards of those names and content hashes."""
+        if self._template is not None:
+            yield from self._listed(changed)
+            return
+        for card in self.find(connection, [name for name, _ in changed]):
+            yield self.of(card)
+
+    def find(self, connection: Connection, names: Sequence[str]) -> Iterable[CardInfo]:
+        """Return the cards that exist among ``names``; with content where it is asked for."""
+        read = get_card_infos if self._address_data is None else get_cards
+        return read(connection, self._access.book_id, names)
+
+    def of(self, card: CardInfo) -> str:
+        """Write one card."""
+        href = self.href(card.resource_name)
+        shown = (self._access, card)
+        if self._address_data is None or not isinstance(card, Card):
+            return property_response(href, CARD, self._view, shown, self._wanted)
+        data = element(_ADDRESS_DATA, text(self._address_data.text_of(card)))
+        return property_response(href, CARD, self._view, shown, self._wanted, {_ADDRESS_DATA: data})
+
+    def _listed(self, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+        template = self._template or ""
+        base = self.book_href
+        for name, content_hash in rows:
+            yield template % (base + quote_segment(name), content_hash)
+
+    def _listing_template(self) -> str | None:
+        """Return the response of any card, to be filled with href and hash, if that is possible."""
+        wanted = self._wanted
+        if wanted.everything or wanted.names_only or self._address_data is not None:
+            return None
+        found: list[str] = []
+        missing: list[str] = []
+        for name in wanted.names:
+            getter = CARD.getters.get(name)
+            if name == _GETETAG:
+                found.append('<D:getetag>"%s"</D:getetag>')
+            elif getter is None:
+                missing.append(_literal(element(name, None)))
+            elif name not in ALIKE_ON_CARDS:
+                return None
+            else:
+                content = ALIKE_ON_CARDS[name](self._view, self._access)
+                place = missing if content is None else found
+                place.append(_literal(element(name, content)))
+        absent = "" if wanted.minimal else "".join(missing)
+        return found_response("%s", "".join(found), absent)
+
+
+def _literal(xml: str) -> str:
+    return xml.replace("%", "%%")
