@@ -81,7 +81,7 @@ def test_what_cannot_be_done_is_code_1(office, sql, words, sentence):
             "Invalid value for 'FILE': File 'missing.vcf' does not exist. See",
         ),
         (["export", "crm", "--json"], "With --json the cards need a FILE to go to."),
-        (["export", "crm", "."], "Invalid value for 'FILE': File '.' is a directory."),
+        (["export", "crm", "."], "Invalid value for '[FILE]': File '.' is a directory."),
         (["serve", "--port", "0"], "Invalid value for '--port': 0 is not in the range 1<=x<=65535"),
         (["user", "password", "bob"], "There is no terminal to ask for the password; pipe it"),
         (["init", "--config", "x.toml"], "It makes sharedbooks.toml in a folder: give --directory"),

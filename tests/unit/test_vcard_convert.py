@@ -613,8 +613,8 @@ def survives(convert: Callable[[bytes], bytes], octets: bytes) -> None:
         converted = convert(octets)
     except (InvalidCard, UnsupportedCard):
         return
-    converted.decode(errors="replace")
-    list(content_lines(converted))
+    if converted is not octets:
+        assert list(content_lines(converted))[-1].name == "END"
 
 
 WORDS = [

@@ -114,7 +114,7 @@ class CardResponses:
     def _listing_template(self) -> str | None:
         """Return the response of any card, to be filled with href and hash, if that is possible."""
         wanted = self._wanted
-        if wanted.everything or wanted.names_only or self._address_data is not None:
+        if _GETETAG not in wanted.names or wanted.everything or self._address_data is not None:
             return None
         found: list[str] = []
         missing: list[str] = []

@@ -75,7 +75,7 @@ def import_(context: click.Context, reference: BookReference, path: str) -> None
 @click.command(cls=Command)
 @book_argument
 @click.argument(
-    "path", metavar="FILE", required=False, type=click.Path(dir_okay=False, path_type=Path)
+    "path", metavar="[FILE]", required=False, type=click.Path(dir_okay=False, path_type=Path)
 )
 @click.pass_obj
 def export(invocation: Invocation, reference: BookReference, path: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 
 from sharedbooks.vcard.contentlines import ContentLine, split_list, split_structured, unescape_text
 from sharedbooks.vcard.convert import to_version
@@ -31,7 +32,6 @@ _DEFAULT_TYPES = {
 }
 _UNKNOWN = "unknown"
 _CLOCK = re.compile(r"T(\d\d)(\d\d)?(\d\d)?(Z|[+-]\d\d(?:\d\d)?)?", re.ASCII)
-_NUMBERS: dict[str, type[int] | type[float]] = {"integer": int, "float": float}
 
 
 def to_jcard(octets: bytes) -> bytes:
@@ -72,7 +72,8 @@ def _values(prop: Property, value_type: str) -> list[_Json]:
         return [parts if len(parts) > 1 else parts[0]]
     if prop.name in _LISTS:
         return [unescape_text(part) for part in split_list(prop.value)]
-    return [_value(prop.value, value_type)]
+    convert = _VALUES.get(value_type)
+    return [convert(prop.value) if convert else prop.value]
 
 
 def _component(text: str) -> _Json:
@@ -80,19 +81,9 @@ def _component(text: str) -> _Json:
     return values if len(values) > 1 else values[0]
 
 
-def _value(text: str, value_type: str) -> _Json:
-    if value_type == "text":
-        return unescape_text(text)
-    if value_type in {"date-and-or-time", "date", "date-time", "timestamp", "time"}:
-        return _extended(text)
-    if value_type == "utc-offset":
-        offset = parse_offset(text)
-        return ":".join(offset) if offset else text
-    if value_type == "boolean":
-        return text.strip().upper() == "TRUE"
-    if value_type in _NUMBERS:
-        return _number(text, _NUMBERS[value_type])
-    return text
+def _offset(text: str) -> str:
+    offset = parse_offset(text)
+    return ":".join(offset) if offset else text
 
 
 def _number(text: str, number: type[int] | type[float]) -> _Json:
@@ -115,3 +106,15 @@ def _extended(text: str) -> str:
     *digits, zone = clock.groups()
     offset = parse_offset(zone or "")
     return "T" + ":".join(filter(None, digits)) + (":".join(offset) if offset else zone or "")
+
+
+_VALUES: dict[str, Callable[[str], _Json]] = {
+    **dict.fromkeys(("date", "date-and-or-time", "date-time", "timestamp"), _extended),
+    "boolean": lambda text: text.strip().upper() == "TRUE",
+    "float": lambda text: _number(text, float),
+    "integer": lambda text: _number(text, int),
+    "text": unescape_text,
+    "time": lambda text: _extended(f"T{text}")[1:],
+    "utc-offset": _offset,
+}
+"""How JSON has the values of a type; as they are if it is not here (RFC 7095, section 3.5)."""

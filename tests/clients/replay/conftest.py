@@ -1,13 +1,16 @@
 """One server for all replayed clients, and an office whose books they show."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import pytest
 
 from sharedbooks.db.engine import Database
 from sharedbooks.domain.books import Book
+from sharedbooks.domain.history import Actor
+from sharedbooks.exchange.vcf import import_cards
 from tests.clients.replay.device import Device, Login
 from tests.http.world import Member, World, vcard
 from tests.support.databases import SqliteDatabases
@@ -21,7 +24,10 @@ FRIENDS = {
 }
 """What is in the first book, in vCard 3.0."""
 
-COMPANY = {"reception.vcf": vcard("reception", "Reception"), "hotline.vcf": vcard("hotline", "Help")}
+COMPANY = {
+    "reception.vcf": vcard("reception", "Reception"),
+    "hotline.vcf": vcard("hotline", "Help"),
+}
 """What is in the second one."""
 
 
@@ -58,12 +64,21 @@ class Office:
         return Device(self.world, self.alice, login, headers)
 
     def put(self, book: Book, name: str, card: bytes) -> None:
-        """Let the colleague store a card; ``name`` is percent-encoded by them."""
-        assert self.colleague.put(self.colleague.path(book, name), card).status in {201, 204}
+        """Let the colleague store a card."""
+        path = self.colleague.path(book, quote(name))
+        assert self.colleague.put(path, card).status in {201, 204}
+
+    def fill(self, book: Book, cards: Iterable[bytes]) -> None:
+        """Import many cards at once, as the administrator may."""
+        actor = Actor(None, "administrator", "", "sharedbooks")
+        done = import_cards(
+            self.world.database, book.id, actor, cards, max_card_size=1_000_000, report=print
+        )
+        assert not done.failed
 
     def delete(self, book: Book, name: str) -> None:
         """Let the colleague delete a card."""
-        assert self.colleague.delete(self.colleague.path(book, name)).status == 204
+        assert self.colleague.delete(self.colleague.path(book, quote(name))).status == 204
 
     def stored(self, name: str, book: Book | None = None) -> bytes:
         """The octets of a card as the server keeps them."""
@@ -88,15 +103,19 @@ def replay_world(
 def office(replay_world: World) -> Iterator[Office]:
     """An office of its own for every test."""
     with World(replay_world.database, replay_world.port) as world:
-        alice = world.member("alice", display_name="Alice Liddell", email="alice@example.org")
-        colleague = world.member("colleague")
-        friends = world.book("friends", display_name="Friends & Family \u00e9")
-        company = world.book("company", display_name="Company (read only)")
+        office = Office(
+            world,
+            world.member("alice", display_name="Alice Liddell", email="alice@example.org"),
+            world.member("colleague"),
+            world.book("friends", display_name="Friends & Family \u00e9"),
+            world.book("company", display_name="Company (read only)"),
+        )
         for book, privilege, content in (
-            (friends, "write", FRIENDS),
-            (company, "read", COMPANY),
+            (office.friends, "write", FRIENDS),
+            (office.company, "read", COMPANY),
         ):
-            world.grant(book, alice, privilege)
-            world.grant(book, colleague, "write")
-            world.fill(book, colleague, content)
-        yield Office(world, alice, colleague, friends, company)
+            world.grant(book, office.alice, privilege)
+            world.grant(book, office.colleague, "write")
+            for name, card in content.items():
+                office.put(book, name, card)
+        yield office
