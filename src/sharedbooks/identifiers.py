@@ -3,6 +3,7 @@
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from sharedbooks.errors import InvalidName
 
@@ -21,6 +22,7 @@ def _refuse_unsafe(name: str, what: str) -> None:
         raise InvalidName(f"{name!r} is no {what}: it holds a control character.")
 
 
+@lru_cache(maxsize=4096)
 def parse_principal_name(text: str) -> str:
     """Return ``text`` as the name of a user or group.
 

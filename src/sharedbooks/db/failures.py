@@ -6,6 +6,13 @@ from enum import Enum
 from sqlalchemy.exc import DBAPIError
 
 _SQLITE_TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_SQLITE_UNAVAILABLE = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_READONLY,
+}
 _POSTGRESQL_TRANSIENT = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock timeout
 _POSTGRESQL_FULL = {"53100"}
 # lock timeout, deadlock (also Galera), record changed; 1305: the savepoint that a deadlock took
@@ -48,7 +55,7 @@ def _classify_sqlite(error: sqlite3.Error) -> Failure:
         return Failure.TRANSIENT
     if code == sqlite3.SQLITE_FULL:
         return Failure.FULL
-    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}:
+    if code in _SQLITE_UNAVAILABLE:
         return Failure.UNAVAILABLE
     return Failure.OTHER
 
