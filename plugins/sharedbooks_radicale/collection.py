@@ -24,7 +24,8 @@ from sharedbooks.errors import AccessDenied, InvalidName, InvalidSyncToken, Stor
 from sharedbooks.identifiers import parse_resource_name
 from sharedbooks.runtime import Runtime
 from sharedbooks_radicale.items import CardItem, listed_items, loaded_item
-from sharedbooks_radicale.protocol.properties import BOOK, HOME, ctag, http_date
+from sharedbooks_radicale.protocol.principals import HOME
+from sharedbooks_radicale.protocol.properties import BOOK, ctag, http_date
 from sharedbooks_radicale.scope import current_member
 from sharedbooks_radicale.stock import change, reading, refusal
 

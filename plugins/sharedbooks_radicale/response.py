@@ -6,7 +6,7 @@ from http.client import responses
 from tempfile import TemporaryFile
 from typing import IO
 
-DAV_CLASSES = "1, 3, extended-mkcol, addressbook"
+DAV_CLASSES = "1, 3, access-control, extended-mkcol, addressbook"
 """What the server can do, for the ``DAV`` header (RFC 4918, 10.1; no ``calendar-access``)."""
 
 METHODS = "OPTIONS, GET, HEAD, PUT, DELETE, COPY, MOVE, MKCOL, PROPFIND, PROPPATCH, REPORT"

@@ -1,23 +1,25 @@
 """``sharedbooks db``."""
 
+KNOWN = "0002"
+
 
 def test_status_and_upgrade(sharedbooks):
     file = sharedbooks.folder / "sharedbooks.db"
     current = {
         "database": f"sqlite:///{file}",
         "state": "current",
-        "found": "0001",
-        "known": "0001",
+        "found": KNOWN,
+        "known": KNOWN,
     }
     assert sharedbooks("db", "status", "--json").document == current
-    assert sharedbooks("db", "upgrade").out == "The database has the schema 0001 already.\n"
+    assert sharedbooks("db", "upgrade").out == f"The database has the schema {KNOWN} already.\n"
     file.unlink()
     empty = sharedbooks("db", "status", "--json").document
     assert empty == {**current, "state": "empty", "found": None}
     assert sharedbooks("db", "upgrade", "--json").document == {
         "database": f"sqlite:///{file}",
         "before": None,
-        "after": "0001",
+        "after": KNOWN,
     }
     assert "\nState:        current\n" in sharedbooks("db", "status").out
 

@@ -78,17 +78,17 @@ def test_card_with_a_large_photo_is_kept(device: Device) -> None:
 
 
 def test_facts_of_a_card(device: Device) -> None:
-    stored = device.put("ann.vcf", vcard("urn:uuid:1", "Ann", "KIND:Group", version="4.0"))
+    stored = device.put("ann.vcf", vcard("urn:uuid:1", "Ann", "X-ADDRESSBOOKSERVER-KIND:Group"))
     card = device.get("ann.vcf")
     assert (card.resource_name, card.card_uid) == ("ann.vcf", "urn:uuid:1")
-    assert (card.version, card.kind) == ("4.0", "group")
+    assert (card.version, card.kind) == ("3.0", "group")
     assert card.creator_id == device.user.id
     assert card.revision == 1
     assert card.created_at == card.changed_at
     assert stored.etag == f'"{card.content_hash}"'
-    device.put("ann.vcf", vcard("urn:uuid:1", "Ann", version="3.0"))
+    device.put("ann.vcf", vcard("urn:uuid:1", "Ann", version="4.0"))
     edited = device.get("ann.vcf")
-    assert (edited.version, edited.kind, edited.revision) == ("3.0", "individual", 2)
+    assert (edited.version, edited.kind, edited.revision) == ("4.0", "individual", 2)
     assert (edited.id, edited.created_at) == (card.id, card.created_at)
     assert edited.changed_at > card.changed_at
 

@@ -1,4 +1,5 @@
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import bcrypt
 import pytest
@@ -175,29 +176,33 @@ def test_use_is_noted(database: Database) -> None:
     assert device.wants_note(device.last_used_at + 3_600_000_000)
 
 
-def test_passwords_set_at_once_leave_one(database: Database) -> None:
+def test_passwords_set_at_once_leave_the_later_one(database: Database) -> None:
     user = make_user(database)
-    hashes = [f"hash {number}" for number in range(8)]
-
-    def change(secret_hash: str) -> None:
-        database.run_write(lambda c: credentials.set_password(c, user, secret_hash))
-
-    with ThreadPoolExecutor(len(hashes)) as pool:
-        list(pool.map(change, hashes))
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            credentials.set_password(connection, user, "first")
+            later = pool.submit(
+                database.run_write, lambda c: credentials.set_password(c, user, "second")
+            )
+            _expect_waiting(later)
+        later.result(30)
     [password] = _known(database)
-    assert password.secret_hash in hashes
+    assert password.secret_hash == "second"
 
 
 def test_devices_added_at_once_under_one_label_leave_one(database: Database) -> None:
     user = make_user(database)
-
-    def add(_number: int) -> str | None:
-        try:
-            return _add_device(database, user, "phone")
-        except Conflict:
-            return None
-
-    with ThreadPoolExecutor(5) as pool:
-        given = [password for password in pool.map(add, range(5)) if password]
-    assert len(given) == 1
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            password = credentials.add_device(connection, user, "phone")
+            later = pool.submit(_add_device, database, user, "phone")
+            _expect_waiting(later)
+        with pytest.raises(Conflict):
+            later.result(30)
     assert _labels(database, user) == ["phone"]
+    assert find_device(_known(database), password) is not None
+
+
+def _expect_waiting(future: Future[Any]) -> None:
+    with pytest.raises(TimeoutError):
+        future.result(0.1)

@@ -22,6 +22,7 @@ def _wait(database: Database, address: str, name: str, throttle: Throttle = THRO
         with database.read() as connection:
             throttle.require_patience(connection, address, name)
     except TooManyLogins as error:
+        assert error.retry_after > 0  # noqa: PT017 - not being refused is fine too
         return error.retry_after
     return 0
 

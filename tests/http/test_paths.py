@@ -70,6 +70,18 @@ def test_names_of_books_and_cards_come_back_as_they_are(world: World, name: str)
     assert alice.sync(book_path).hrefs == []
 
 
+def test_hrefs_are_encoded_as_they_always_were(world: World) -> None:
+    """Clients keep hrefs and compare them as strings, also with those of a later version."""
+    alice = world.member()
+    name = "Az09-._~ @:!$&'()*+,;=%?#[]\\\"<>^`{|}ü🎉"
+    assert alice.put(alice.contacts + quote(name, safe=""), vcard()).status == 201
+    encoded = (
+        "Az09-._~%20@:%21%24%26%27%28%29%2A%2B%2C%3B%3D%25%3F%23%5B%5D%5C%22%3C%3E%5E%60%7B%7C%7D"
+        "%C3%BC%F0%9F%8E%89"
+    )
+    assert alice.sync(alice.contacts).hrefs == [alice.contacts + encoded]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_users_with_odd_names_have_a_home(world: World, name: str) -> None:
     normal = fresh(name).replace("u\u0308", "ü")
@@ -140,6 +152,19 @@ def test_no_trick_with_paths_leads_to_somebody_elses_cards(
     if answer.status == 201:
         # What is a name and no path was taken as a name in the own book.
         assert len(world.stored(world.own_book(bob))) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "PROPFIND", "PUT", "DELETE", "MKCOL", "OPTIONS"])
+@pytest.mark.parametrize(
+    "below", ["..", "../x", "%2e%2e", "%2E%2e/x", ".", "contacts/%2e%2e/x", "a%00b", "%00", "%FF"]
+)
+def test_a_path_that_climbs_or_is_no_text_is_refused_at_the_door(
+    world: World, method: str, below: str
+) -> None:
+    alice = world.member()
+    for client in (alice, world.client()):
+        answer = client.request(method, alice.home + below, b"x" if method == "PUT" else b"")
+        assert answer.status == 400
 
 
 @pytest.mark.parametrize("destination", TRICKS)

@@ -13,7 +13,7 @@ ON_BOOK = {
     "create": {*READ_ONLY, "write-content", "bind"},
     "edit-own": {*READ_ONLY, "write-content", "bind", "unbind"},
     "write": EVERYTHING,
-    "manage": EVERYTHING,
+    "manage": {*EVERYTHING, "read-acl"},
 }
 """``current-user-privilege-set`` of a book."""
 
@@ -111,8 +111,8 @@ def test_the_privilege_set_tells_beforehand(world: World, privilege: str) -> Non
     alice, book = _prepare(world, privilege)
     name = "D:current-user-privilege-set"
     assert alice.find("/", name).privileges == READ_ONLY
-    assert alice.find(alice.home, name).privileges == EVERYTHING
-    assert alice.find(alice.contacts, name).privileges == EVERYTHING
+    assert alice.find(alice.home, name).privileges == ON_BOOK["manage"]
+    assert alice.find(alice.contacts, name).privileges == ON_BOOK["manage"]
     assert alice.find(book, name).privileges == ON_BOOK[privilege]
     assert alice.listing(name)[book].privileges == ON_BOOK[privilege]
     own, others = f"{book}own.vcf", f"{book}others.vcf"

@@ -149,7 +149,7 @@ def test_xml_in_another_encoding_is_read(world: World) -> None:
     assert alice.find(alice.contacts, "D:displayname").text("D:displayname") == "ü"
 
 
-@pytest.mark.parametrize("report", ["D:version-tree", "D:principal-match", "CARD:other"])
+@pytest.mark.parametrize("report", ["D:version-tree", "D:merge", "CARD:other"])
 def test_an_unknown_report_is_refused(world: World, report: str) -> None:
     alice, book = world.shared()
     answer = alice.report(alice.path(book), document(report))

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from sharedbooks.db.engine import Database
 from sharedbooks.domain.login import Member
 from sharedbooks.errors import NotFound
+from sharedbooks_radicale.protocol.hrefs import GROUPS
 from sharedbooks_radicale.protocol.properties import View
 from sharedbooks_radicale.request import Request
 
@@ -23,6 +24,13 @@ class HomePath:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupPath:
+    """The path ``/.groups/<group>/``."""
+
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
 class BookPath:
     """The path ``/<user>/<book>/`` in the member's own home."""
 
@@ -37,7 +45,7 @@ class CardPath:
     card: str
 
 
-Path: TypeAlias = Root | HomePath | BookPath | CardPath
+Path: TypeAlias = Root | HomePath | GroupPath | BookPath | CardPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,8 @@ class Call:
                 return Root()
             case (user,):
                 return HomePath(user)
+            case (folder, group) if folder == GROUPS:
+                return GroupPath(group)
             case (user, book) if user == self.member.user.name:
                 return BookPath(book)
             case (user, book, card) if user == self.member.user.name:

@@ -29,6 +29,7 @@ from sharedbooks_radicale.protocol.propstat import (
 from sharedbooks_radicale.protocol.representations import AddressData
 from sharedbooks_radicale.protocol.xml import carddav, dav, element, text
 
+_ROWS_AT_ONCE = 500
 _GETETAG = dav("getetag")
 _ADDRESS_DATA = carddav("address-data")
 
@@ -105,11 +106,16 @@ class CardResponses:
         data = element(_ADDRESS_DATA, text(self._address_data.text_of(card)))
         return property_response(href, CARD, self._view, shown, self._wanted, {_ADDRESS_DATA: data})
 
-    def _listed(self, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    def _listed(self, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
         template = self._template or ""
         base = self.book_href
-        for name, content_hash in rows:
-            yield template % (base + quote_segment(name), content_hash)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            yield "".join(
+                [
+                    template % (base + quote_segment(name), content_hash)
+                    for name, content_hash in rows[start : start + _ROWS_AT_ONCE]
+                ]
+            )
 
     def _listing_template(self) -> str | None:
         """Return the response of any card, to be filled with href and hash, if that is possible."""
@@ -119,6 +125,8 @@ class CardResponses:
         found: list[str] = []
         missing: list[str] = []
         for name in wanted.names:
+            if name in CARD.denied:
+                return None
             getter = CARD.getters.get(name)
             if name == _GETETAG:
                 found.append('<D:getetag>"%s"</D:getetag>')

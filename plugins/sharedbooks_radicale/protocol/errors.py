@@ -6,6 +6,7 @@ from typing import Any
 from sharedbooks import errors
 from sharedbooks_radicale import failures
 from sharedbooks_radicale.protocol.hrefs import make_href
+from sharedbooks_radicale.protocol.propstat import need_privileges
 from sharedbooks_radicale.protocol.xml import text
 from sharedbooks_radicale.request import Request
 from sharedbooks_radicale.response import NAMESPACES, Response, text_response, xml_response
@@ -61,10 +62,7 @@ def _refused(error: failures.Refused, _request: Request) -> Response:
 def _access_denied(error: errors.AccessDenied, request: Request) -> Response:
     """Answer as RFC 3744, 7.1.1 says; without the element DAVx5 stops syncing the whole book."""
     href = make_href(request.prefix, *request.segments, collection=len(request.segments) < 3)
-    privileges = "".join(f"<D:privilege><D:{name}/></D:privilege>" for name in error.privileges)
-    resource = f"<D:resource><D:href>{href}</D:href>{privileges}</D:resource>"
-    element = f"<D:need-privileges>{resource}</D:need-privileges>"
-    return condition_response(403, element, str(error))
+    return condition_response(403, need_privileges(href, error.privileges), str(error))
 
 
 def _uid_conflict(error: errors.UidConflict, request: Request) -> Response:

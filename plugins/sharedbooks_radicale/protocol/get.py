@@ -6,10 +6,11 @@ from urllib.parse import quote
 from sqlalchemy import Connection
 
 from sharedbooks.domain.cards import CardInfo, get_card, get_card_info, iterate_cards
+from sharedbooks.domain.conditions import Conditions
 from sharedbooks.domain.homes import get_book
 from sharedbooks.errors import NotFound
 from sharedbooks_radicale.failures import MethodNotAllowed, NotAcceptable
-from sharedbooks_radicale.protocol.call import BookPath, Call, CardPath, HomePath
+from sharedbooks_radicale.protocol.call import BookPath, Call, CardPath, GroupPath, HomePath
 from sharedbooks_radicale.protocol.properties import ctag, http_date
 from sharedbooks_radicale.protocol.representations import VCARD_TYPE, Form, negotiate
 from sharedbooks_radicale.response import Response, collect
@@ -23,6 +24,7 @@ def get(connection: Connection, call: Call) -> Response:
     Raises:
         NotFound: nothing is there for this member.
         NotAcceptable: there is no form that the client takes.
+        PreconditionFailed: the client asks for another content than there is.
         MethodNotAllowed: the root and the member's home hold no content.
     """
     match call.path():
@@ -31,6 +33,8 @@ def get(connection: Connection, call: Call) -> Response:
         case BookPath(name):
             return _get_book(connection, call, name)
         case HomePath(name) if name != call.member.user.name:
+            raise NotFound("There is nothing here.")
+        case GroupPath():
             raise NotFound("There is nothing here.")
     raise MethodNotAllowed(
         "There is nothing to download here.", allowed=("OPTIONS", "PROPFIND", "PROPPATCH")
@@ -84,6 +88,12 @@ def _is_as_stored(form: Form, info: CardInfo) -> bool:
 
 
 def _is_known(call: Call, etag: str) -> bool:
-    """True if the client has this very content already (RFC 9110, 13.1.2)."""
-    known = call.request.conditions.if_none_match
+    """True if the client has this very content already (RFC 9110, 13.1.2).
+
+    Raises:
+        PreconditionFailed: the client asks for another content (``If-Match``, 13.1.1).
+    """
+    conditions = call.request.conditions
+    Conditions(if_match=conditions.if_match).require(etag)
+    known = conditions.if_none_match
     return known is not None and ("*" in known or etag in known)

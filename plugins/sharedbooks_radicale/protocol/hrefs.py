@@ -6,11 +6,15 @@ Thunderbird compares them as strings between answers.
 import re
 from urllib.parse import quote, unquote, urlsplit
 
+from sharedbooks.domain.principals import PrincipalKind
 from sharedbooks_radicale.protocol.xml import text
 
 # What RFC 3986 allows in a segment beside letters, digits and "-._~", less "'" and the like,
 # which some clients encode and some do not.
 _SAFE = "@:"
+
+GROUPS = ".groups"
+"""Path segment above the principals of groups; no user can be called so."""
 
 _is_plain = re.compile(r"[A-Za-z0-9._~@:-]*").fullmatch
 
@@ -25,6 +29,12 @@ def make_href(prefix: str, *segments: str, collection: bool) -> str:
     """Return the href of a resource as XML text: ``/dav/alice/sales/`` or ``…/x.vcf``."""
     path = "/".join((prefix, *(quote_segment(segment) for segment in segments)))
     return text(path + "/" if collection else path)
+
+
+def principal_href(prefix: str, kind: PrincipalKind, name: str) -> str:
+    """Return the href of a user's or group's principal as XML text."""
+    folder = (GROUPS,) if kind is PrincipalKind.GROUP else ()
+    return make_href(prefix, *folder, name, collection=True)
 
 
 def split_href(href: str, prefix: str) -> tuple[str, ...] | None:

@@ -12,8 +12,15 @@ _ON_BOOK = {
     Privilege.CREATE: (*_READ, "write-content", "bind"),
     Privilege.EDIT_OWN: (*_READ, "write-content", "bind", "unbind"),
     Privilege.WRITE: (*_READ, "write", "write-properties", "write-content", "bind", "unbind"),
-    Privilege.MANAGE: (*_READ, "write", "write-properties", "write-content", "bind", "unbind"),
-}
+    Privilege.MANAGE: (
+        *_READ, "read-acl", "write", "write-properties", "write-content", "bind", "unbind",
+    ),
+}  # fmt: skip
+
+
+def privilege_names(privilege: Privilege) -> tuple[str, ...]:
+    """The local names of what a privilege allows on a book."""
+    return _ON_BOOK[privilege]
 
 
 def _privilege_set(names: tuple[str, ...]) -> str:
@@ -23,11 +30,11 @@ def _privilege_set(names: tuple[str, ...]) -> str:
 _BOOK_SETS = {privilege: _privilege_set(names) for privilege, names in _ON_BOOK.items()}
 _READ_SET = _privilege_set(_READ)
 _EDITABLE_CARD_SET = _privilege_set((*_READ, "write-content"))
-_HOME_SET = _privilege_set((*_READ, "write", "write-properties", "write-content", "bind", "unbind"))
+_HOME_SET = _BOOK_SETS[Privilege.MANAGE]
 
 
-def root_privileges() -> str:
-    """The privilege set on the root: read only."""
+def reading_privileges() -> str:
+    """The privilege set on the root and on other principals: read only."""
     return _READ_SET
 
 

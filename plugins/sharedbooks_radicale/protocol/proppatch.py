@@ -17,7 +17,8 @@ from sharedbooks_radicale.protocol.patch import (
     require_space,
     success,
 )
-from sharedbooks_radicale.protocol.properties import BOOK, HOME
+from sharedbooks_radicale.protocol.principals import HOME
+from sharedbooks_radicale.protocol.properties import BOOK
 from sharedbooks_radicale.protocol.xml import dav, parse_body
 from sharedbooks_radicale.response import Response, multistatus
 

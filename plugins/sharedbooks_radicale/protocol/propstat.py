@@ -69,7 +69,8 @@ def property_response(
     the whole element as XML.
     """
     if wanted.names_only:
-        names = "".join(element(name, None) for name in (*table.getters, *others))
+        known = (*table.getters, *table.denied, *others)
+        names = "".join(element(name, None) for name in known)
         return found_response(href, names)
     names_wanted = wanted.names
     if wanted.everything:
@@ -77,7 +78,11 @@ def property_response(
         names_wanted += [name for name in wanted.names if name not in names_wanted]
     found: list[str] = []
     missing: list[str] = []
+    denied: list[str] = []
     for name in names_wanted:
+        if name in table.denied:
+            denied.append(name)
+            continue
         getter = table.getters.get(name)
         content = None if getter is None else getter(view, resource)
         if content is not None:
@@ -87,16 +92,34 @@ def property_response(
         else:
             missing.append(element(name, None))
     absent = "" if wanted.minimal else "".join(missing)
-    return found_response(href, "".join(found), absent)
+    refused = "".join(_refused_propstat(href, name, table.denied[name]) for name in denied)
+    return found_response(href, "".join(found), absent, refused)
 
 
-def found_response(href: str, found: str, missing: str = "") -> str:
+def _refused_propstat(href: str, name: str, privilege: str) -> str:
+    """Return the ``propstat`` of a property that the member may not read (RFC 3744, 5.5)."""
+    return (
+        f"<D:propstat><D:prop>{element(name, None)}</D:prop>"
+        "<D:status>HTTP/1.1 403 Forbidden</D:status>"
+        f"<D:error>{need_privileges(href, [privilege])}</D:error></D:propstat>"
+    )
+
+
+def need_privileges(href: str, names: Iterable[str]) -> str:
+    """Return the condition that names the privileges missing on a resource (RFC 3744, 7.1.1)."""
+    privileges = "".join(f"<D:privilege><D:{name}/></D:privilege>" for name in names)
+    resource = f"<D:resource><D:href>{href}</D:href>{privileges}</D:resource>"
+    return f"<D:need-privileges>{resource}</D:need-privileges>"
+
+
+def found_response(href: str, found: str, missing: str = "", refused: str = "") -> str:
     """Return a ``response`` with a 200 propstat first, and a 404 one if something is missing.
 
-    Thunderbird takes the first status for the state of the resource.
+    Thunderbird takes the first status for the state of the resource. ``refused`` holds whole
+    ``propstat`` elements.
     """
     parts = ["<D:response><D:href>", href, "</D:href>"]
-    if found or not missing:
+    if found or not (missing or refused):
         parts += [
             "<D:propstat><D:prop>",
             found,
@@ -108,7 +131,7 @@ def found_response(href: str, found: str, missing: str = "") -> str:
             missing,
             "</D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>",
         ]
-    parts.append("</D:response>")
+    parts += [refused, "</D:response>"]
     return "".join(parts)
 
 

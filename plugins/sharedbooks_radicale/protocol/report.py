@@ -1,4 +1,4 @@
-"""REPORT on a book (RFC 3253, section 3.6)."""
+"""REPORT (RFC 3253, section 3.6)."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -11,8 +11,15 @@ from sharedbooks.domain.search import search_cards
 from sharedbooks_radicale.failures import BadRequest, Refused
 from sharedbooks_radicale.protocol.call import BookPath, Call
 from sharedbooks_radicale.protocol.card_responses import CardResponses
+from sharedbooks_radicale.protocol.expand import expand_property
 from sharedbooks_radicale.protocol.limits import read_limit, truncated_response
 from sharedbooks_radicale.protocol.multiget import multiget
+from sharedbooks_radicale.protocol.principal_reports import (
+    acl_principal_prop_set,
+    principal_match,
+    principal_property_search,
+    principal_search_property_set,
+)
 from sharedbooks_radicale.protocol.propstat import PropertyRequest
 from sharedbooks_radicale.protocol.query import read_filter
 from sharedbooks_radicale.protocol.representations import read_address_data
@@ -28,6 +35,7 @@ def report(connection: Connection, call: Call, root: ET.Element | None) -> Respo
 
     Raises:
         BadRequest: there is no body, or a part of it is missing.
+        AccessDenied: the report reads what the member may not.
         Refused: a report that this resource does not have, or cards in a form that cannot be made.
         InvalidSyncToken: the token is none of this book.
         NotFound: there is no such book for this member.
@@ -35,6 +43,11 @@ def report(connection: Connection, call: Call, root: ET.Element | None) -> Respo
     if root is None:
         raise BadRequest("A REPORT has a body.")
     path = call.path()
+    principals_handler = _PRINCIPAL_REPORTS.get(root.tag)
+    if principals_handler is not None:
+        if call.request.depth not in {"", "0"}:
+            raise BadRequest("This report is for Depth 0 only.")
+        return principals_handler(connection, call, path, root)
     handler = _REPORTS.get(root.tag)
     if handler is None or not isinstance(path, BookPath):
         raise Refused("This report is not answered here.", element="<D:supported-report/>")
@@ -71,3 +84,13 @@ _REPORTS = {
     carddav("addressbook-multiget"): multiget,
     carddav("addressbook-query"): _query,
 }
+"""On the cards of a book."""
+
+_PRINCIPAL_REPORTS = {
+    dav("expand-property"): expand_property,
+    dav("acl-principal-prop-set"): acl_principal_prop_set,
+    dav("principal-match"): principal_match,
+    dav("principal-property-search"): principal_property_search,
+    dav("principal-search-property-set"): principal_search_property_set,
+}
+"""On principals, and on properties that name them (RFC 3744, section 9)."""

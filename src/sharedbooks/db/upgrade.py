@@ -45,8 +45,11 @@ def schema_status(database: Database) -> SchemaStatus:
     """
     script = ScriptDirectory.from_config(_config())
     known = script.get_current_head() or ""
-    with database.read() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+    # Tried again, since of several processes that open a new SQLite file at the same moment one
+    # turns it to WAL, and SQLite lets the others fail instead of wait.
+    found = database.run_read(
+        lambda connection: MigrationContext.configure(connection).get_current_revision()
+    )
     if found is None:
         return SchemaStatus(None, known, SchemaState.EMPTY)
     if found == known:

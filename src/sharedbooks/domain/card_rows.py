@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert
 
 from sharedbooks.db.schema import card_properties, cards, removed_names
+from sharedbooks.db.search_index import forget_text, index_texts
 from sharedbooks.db.types import now
 from sharedbooks.domain.history import Action, Actor, Change, record
 from sharedbooks.vcard.card import CardFacts
@@ -83,6 +84,7 @@ def replace_properties(
 ) -> None:
     """Make the search index of a card say what ``card`` says."""
     connection.execute(_DELETE_PROPERTIES, {"card": card_id})
+    forget_text(connection, card_id)
     _insert_properties(connection, book_id, [(card_id, card)])
 
 
@@ -97,3 +99,10 @@ def _insert_properties(
     if rows:
         marks = "?, ?, ?, ?" if connection.dialect.paramstyle == "qmark" else "%s, %s, %s, %s"
         connection.exec_driver_sql(_INSERT_PROPERTIES.format(marks), rows)
+    index_texts(
+        connection,
+        [
+            (card_id, "\n".join(entry.value for entry in card.facts.properties))
+            for card_id, card in stored
+        ],
+    )

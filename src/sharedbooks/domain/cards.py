@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, select, update
 
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import card_properties, cards, removed_names
+from sharedbooks.db.search_index import forget_text
 from sharedbooks.db.types import now
 from sharedbooks.domain.card_rows import PreparedCard, insert_cards, replace_properties
 from sharedbooks.domain.changes import raise_revision
@@ -108,6 +109,9 @@ _AMONG_NAMES = (
     cards.c.resource_name.in_(bindparam("names", expanding=True)),
 )
 _BY_NAMES = select(*_CARD_COLUMNS).where(*_AMONG_NAMES)
+_BY_IDS = select(*_CARD_COLUMNS).where(
+    cards.c.book_id == bindparam("book_id"), cards.c.id.in_(bindparam("ids", expanding=True))
+)
 _INFOS_BY_NAMES = select(*_INFO_COLUMNS).where(*_AMONG_NAMES)
 _ALL = (
     select(*_CARD_COLUMNS)
@@ -147,6 +151,7 @@ _DELETE_PROPERTIES = delete(card_properties).where(card_properties.c.card_id == 
 _DELETE = delete(cards).where(cards.c.id == bindparam("card"))
 _MARK_REMOVED = removed_names.insert()
 
+_CARDS_A_STATEMENT = 200
 _NAMES_A_STATEMENT = 500
 """SQLite and the network both prefer several statements to one with thousands of names."""
 
@@ -219,6 +224,14 @@ def get_cards(connection: Connection, book_id: int, names: Sequence[str]) -> Ite
     """Yield the cards that exist among ``names``, in no particular order."""
     for row in _rows_by_name(connection, _BY_NAMES, book_id, names):
         yield Card(*row)
+
+
+def get_cards_by_id(connection: Connection, book_id: int, ids: Sequence[int]) -> Iterator[Card]:
+    """Yield the cards of the book that exist among those ids, in bounded memory."""
+    for start in range(0, len(ids), _CARDS_A_STATEMENT):
+        where = {"book_id": book_id, "ids": list(ids[start : start + _CARDS_A_STATEMENT])}
+        for row in connection.execute(_BY_IDS, where).all():
+            yield Card(*row)
 
 
 def get_card_infos(
@@ -313,6 +326,7 @@ def delete_card(
     conditions.require(card.etag)
     revision = raise_revision(connection, access.book_id)
     connection.execute(_DELETE_PROPERTIES, {"card": card.id})
+    forget_text(connection, card.id)
     connection.execute(_DELETE, {"card": card.id})
     removed = {"book_id": access.book_id, "resource_name": resource_name, "revision": revision}
     connection.execute(_MARK_REMOVED, removed)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import address_books, cards, removed_names
 from sharedbooks.db.types import now
 from sharedbooks.errors import InvalidSyncToken
 
 _PREFIX = "urn:sharedbooks:sync:"
 _WHOLE_BOOK = "all"
+_NO_LIMIT = 2**31 - 1
 _MAX_DIGITS = 19
 
 
@@ -34,18 +36,20 @@ class Changes:
     truncated: bool
 
 
-_CHANGED = (
+_CHANGED = Prepared(
     select(cards.c.revision, cards.c.resource_name, cards.c.content_hash)
     .where(cards.c.book_id == bindparam("book_id"), cards.c.revision > bindparam("since"))
     .order_by(cards.c.revision)
+    .limit(bindparam("most"))
 )
-_REMOVED = (
+_REMOVED = Prepared(
     select(removed_names.c.revision, removed_names.c.resource_name)
     .where(
         removed_names.c.book_id == bindparam("book_id"),
         removed_names.c.revision > bindparam("since"),
     )
     .order_by(removed_names.c.revision)
+    .limit(bindparam("most"))
 )
 _RAISE = (
     update(address_books)
@@ -78,11 +82,11 @@ def changes_since(
     since = _parse(token, sync_key, revision) if token else 0
     if since == revision:
         return Changes(sync_token(sync_key, revision), [], [], truncated=False)
-    where = {"book_id": book_id, "since": since}
     # One more than asked tells whether there are more.
-    beyond = None if limit is None else limit + 1
-    changed = connection.execute(_CHANGED.limit(beyond), where).all()
-    removed = connection.execute(_REMOVED.limit(beyond), where).all() if token else []
+    most = _NO_LIMIT if limit is None else limit + 1
+    where = {"book_id": book_id, "since": since, "most": most}
+    changed = _CHANGED.all(connection, where)
+    removed = _REMOVED.all(connection, where) if token else []
     if limit is None or len(changed) + len(removed) <= limit:
         return Changes(
             sync_token(sync_key, revision),

@@ -27,7 +27,7 @@ from sharedbooks.db.schema import ORGANISATION_ID, address_books, mounts, princi
 from sharedbooks.db.types import json_text, now, read_json
 from sharedbooks.domain.books import add_book, delete_book, get_book_by_id, lock_book, set_book
 from sharedbooks.domain.grants import effective_privilege, granted_books
-from sharedbooks.domain.principals import Principal, PrincipalKind, lock_principal
+from sharedbooks.domain.principals import Principal, lock_principal
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.errors import AccessDenied, Conflict, NotFound
 from sharedbooks.identifiers import MAX_NAME_LENGTH, BookReference, parse_resource_name
@@ -114,18 +114,6 @@ _UNMOUNTED = (
     .order_by(address_books.c.id)
 )
 
-_SHARING_OWNER = (
-    select(principals.c.name, principals.c.display_name)
-    .join(address_books, address_books.c.owner_id == principals.c.id)
-    .where(
-        principals.c.name == bindparam("owner"),
-        principals.c.kind == PrincipalKind.USER.value,
-        address_books.c.deletion == 0,
-        granted_books(),
-    )
-    .limit(1)
-)
-
 
 def _access(user_id: int, row: Any) -> BookAccess:
     (
@@ -198,17 +186,6 @@ def open_for_writing(connection: Connection, user_id: int, name: str) -> BookAcc
 def list_home(connection: Connection, user_id: int) -> list[BookAccess]:
     """Return the books a user sees in their home, their own first."""
     return [_access(user_id, row) for row in _LISTED.all(connection, {"user_id": user_id})]
-
-
-def find_sharing_owner(
-    connection: Connection, user_id: int, owner_name: str
-) -> tuple[str, str] | None:
-    """Return name and display name of a user who shares a book with this one, or None.
-
-    A member may know whose book they see, and of other people nothing.
-    """
-    row = connection.execute(_SHARING_OWNER, {"user_id": user_id, "owner": owner_name}).first()
-    return None if row is None else (row[0], row[1])
 
 
 def is_complete(connection: Connection, user: Principal) -> bool:

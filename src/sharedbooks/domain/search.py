@@ -1,65 +1,59 @@
 """Finding the cards of a book that match a filter.
 
-The database narrows the book down by the search index, generously; the octets decide.
+The search index narrows the book down, generously; the octets decide.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import Connection
 
-from sharedbooks.db.schema import card_properties, cards
-from sharedbooks.domain.cards import Card, card_columns
+from sharedbooks.db.search_index import ids_of_cards_having, ids_of_cards_with
+from sharedbooks.domain.cards import Card, get_cards_by_id, iterate_cards
 from sharedbooks.vcard.filters import CardFilter, PropFilter, TextMatch
 from sharedbooks.vcard.index import CUT_MARK, INDEXED_NAMES, MAX_VALUE_LENGTH, fold_text
 
-Condition = ColumnElement[bool]
-
-_ROWS_AT_ONCE = 200
+Candidates = set[int] | None
+"""Ids of the cards that can match; None if every card of the book can."""
 
 
 def search_cards(connection: Connection, book_id: int, wanted: CardFilter) -> Iterator[Card]:
-    """Yield the cards of a book that match, by name, in bounded memory."""
-    statement = select(*card_columns()).where(cards.c.book_id == book_id)
-    narrowed = _combine([_narrow(book_id, prop) for prop in wanted.props], all_of=wanted.all_of)
-    if narrowed is not None:
-        statement = statement.where(narrowed)
-    result = connection.execute(
-        statement.order_by(cards.c.resource_name),
-        execution_options={"yield_per": _ROWS_AT_ONCE},
+    """Yield the cards of a book that match, in bounded memory."""
+    narrowed = _combine(
+        (_narrow(connection, book_id, prop) for prop in wanted.props), all_of=wanted.all_of
     )
-    for row in result:
-        card = Card(*row)
+    if narrowed is None:
+        candidates: Iterator[Card] = iterate_cards(connection, book_id)
+    else:
+        candidates = get_cards_by_id(connection, book_id, sorted(narrowed))
+    for card in candidates:
         if wanted.accepts(card.content):
             yield card
 
 
-def _combine(conditions: list[Condition | None], *, all_of: bool) -> Condition | None:
-    """Join conditions, None being one that every card may fulfil."""
-    known = [condition for condition in conditions if condition is not None]
+def _combine(parts: Iterable[Candidates], *, all_of: bool) -> Candidates:
+    """Return the cards in all of ``parts``, or in any; of no parts, every card."""
+    collected = list(parts)
+    known = [part for part in collected if part is not None]
     if all_of:
-        return and_(*known) if known else None
-    return or_(*known) if known and len(known) == len(conditions) else None
+        return set.intersection(*known) if known else None
+    return set.union(*known) if known and len(known) == len(collected) else None
 
 
-def _narrow(book_id: int, prop: PropFilter) -> Condition | None:
-    """Return what the index says of every card that can match ``prop``; None if it says nothing."""
+def _narrow(connection: Connection, book_id: int, prop: PropFilter) -> Candidates:
+    """Return which cards can match ``prop`` by what the index says."""
     if prop.name not in INDEXED_NAMES or not prop.defined:
         return None
-    texts = [_narrow_text(text) for text in prop.texts]
+    texts = (_narrow_text(connection, book_id, prop.name, text) for text in prop.texts)
     # Nothing of parameters or groups is in the index.
-    value = _combine([*texts, *(None for _ in prop.params)], all_of=prop.all_of)
-    named = card_properties.c.name == prop.name
+    found = _combine([*texts, *(None for _ in prop.params)], all_of=prop.all_of)
+    if found is None:
+        return None
     # Of a value or a card that was cut, what is looked for may be beyond the cut.
-    cut = card_properties.c.name.in_([prop.name + CUT_MARK, CUT_MARK])
-    found = select(card_properties.c.card_id).where(
-        card_properties.c.book_id == book_id,
-        or_(named if value is None else and_(named, value), cut),
-    )
-    return cards.c.id.in_(found)
+    return found | ids_of_cards_having(connection, book_id, [prop.name + CUT_MARK, CUT_MARK])
 
 
-def _narrow_text(text: TextMatch) -> Condition | None:
-    """Return what the index says of every value that ``text`` can accept; None: nothing."""
+def _narrow_text(connection: Connection, book_id: int, name: str, text: TextMatch) -> Candidates:
+    """Return which cards can have a value of that property that ``text`` accepts."""
     # The index joins components and splits lists, so separators are not found in it.
     if text.negate or set(text.text) & set(";,"):
         return None
@@ -67,4 +61,4 @@ def _narrow_text(text: TextMatch) -> Condition | None:
     if not folded or len(folded) > MAX_VALUE_LENGTH:
         return None
     # Contains is true for every way to match, and for a list or a name of which one part is meant.
-    return card_properties.c.value.contains(folded, autoescape=True)
+    return ids_of_cards_with(connection, book_id, name, folded)

@@ -36,14 +36,12 @@ class _Edit:
     Attributes:
         shown: what the client was shown, said in 4.0 again; ``line`` is that of the stored card,
             0 for what the stored card has not.
-        given: what the client sent, said in 4.0.
-        kept: units of ``given`` by the line of the stored card they left as it is.
-        changed: pairs of ``shown`` and ``given`` by the line of the stored card.
-        added: units of ``given`` that are new.
+        kept: units of the edit by the line of the stored card they left as it is.
+        changed: pairs of units, as shown and as edited, by the line of the stored card.
+        added: units of the edit that are new.
     """
 
     shown: list[Unit]
-    given: list[Unit]
     kept: dict[int, Unit]
     changed: dict[int, tuple[Unit, Unit]]
     added: list[Unit]
@@ -150,7 +148,7 @@ def _letters(value: str) -> list[str]:
 
 
 def _compare(shown: Sequence[Unit], given: Sequence[Unit]) -> _Edit:
-    edit = _Edit(list(shown), list(given), {}, {}, [])
+    edit = _Edit(list(shown), {}, {}, [])
     were: dict[str, list[Unit]] = defaultdict(list)
     are: dict[str, list[Unit]] = defaultdict(list)
     for unit in shown:

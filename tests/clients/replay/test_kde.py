@@ -16,7 +16,9 @@ HEADERS = {
     ),
     "Pragma": "no-cache",
     "Cache-control": "no-cache",
-    "Accept": "text/html, text/*;q=0.9, image/jpeg;q=0.9, image/png;q=0.9, image/*;q=0.9, */*;q=0.8",
+    "Accept": (
+        "text/html, text/*;q=0.9, image/jpeg;q=0.9, image/png;q=0.9, image/*;q=0.9, */*;q=0.8"
+    ),
     "Accept-Encoding": "gzip, deflate, x-gzip, x-deflate",
     "Accept-Charset": "utf-8,*;q=0.5",
     "Accept-Language": "en",
@@ -137,7 +139,9 @@ class Akonadi:
 
 def test_books_are_found_and_fetched_each_request_asked_for_a_password(office: Office) -> None:
     client = Akonadi(office)
-    assert client.sync() == [office.alice.contacts, office.friends_path, office.company_path]
+    assert set(client.sync()) == {
+        office.alice.contacts, office.friends_path, office.company_path
+    }  # fmt: skip
     home = office.alice.home
     sent = client.device.take_log()
     assert sent[:6] == [

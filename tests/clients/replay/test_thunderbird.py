@@ -264,6 +264,20 @@ def test_a_card_is_made_edited_and_deleted(office: Office) -> None:
     assert len(client.cards) == len(FRIENDS)
 
 
+def test_an_edit_of_what_came_back_is_kept(office: Office) -> None:
+    """The editor works on the card as the server has shown it, in whatever version."""
+    client = Thunderbird(office)
+    href = f"{office.friends_path}68784fba-a967-45d6-b009-d9d0e5e9fed1.vcf"
+    client.put(href, NEW_CARD)
+    client.multiget(office.friends_path, [href])
+    edited = client.cards[href].replace("tb@example.org", "new@example.org")
+    assert client.put(href, edited.replace("\n", "\r\n")).status == 204
+    client.multiget(office.friends_path, [href])
+    assert "new@example.org" in client.cards[href]
+    assert "tb@example.org" not in client.cards[href]
+    assert "+33 1 23 45" in client.cards[href]
+
+
 def test_the_last_edit_wins(office: Office) -> None:
     """Thunderbird sends no condition; the colleague's edit in between is overwritten."""
     client = Thunderbird(office)
