@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -140,8 +141,7 @@ def test_upgrade_says_what_it_found_and_twice_changes_nothing(blank: Database) -
     assert device.get("ann.vcf").content == vcard()
 
 
-@pytest.mark.parametrize("_attempt", range(3))
-def test_upgrades_at_once_do_not_collide(blank_database_url: str, _attempt: int) -> None:
+def test_upgrades_at_once_do_not_collide(blank_database_url: str) -> None:
     together = Barrier(AT_ONCE)
 
     def upgrade(_number: int) -> SchemaStatus:
@@ -155,6 +155,23 @@ def test_upgrades_at_once_do_not_collide(blank_database_url: str, _attempt: int)
     with closing(Database(blank_database_url)) as database:
         require_current_schema(database)
         assert make_user(database).name == "alice"
+
+
+def test_new_files_opened_at_once(tmp_path: Path) -> None:
+    """SQLite lets all but one fail that turn a new file to WAL at the same moment."""
+    together = Barrier(2 * AT_ONCE)
+
+    def look(_number: int) -> list[SchemaState]:
+        states = []
+        for file in range(15):
+            with closing(Database(f"sqlite:///{tmp_path}/{file}.db")) as process:
+                together.wait(30)
+                states.append(schema_status(process).state)
+        return states
+
+    with ThreadPoolExecutor(together.parties) as pool:
+        for states in pool.map(look, range(together.parties)):
+            assert set(states) == {SchemaState.EMPTY}
 
 
 def test_state_of_an_empty_database(blank: Database) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sharedbooks import errors
 from sharedbooks_radicale import failures
+from sharedbooks_radicale.protocol.clients import starts_over_only_on_400
 from sharedbooks_radicale.protocol.hrefs import make_href
 from sharedbooks_radicale.protocol.propstat import need_privileges
 from sharedbooks_radicale.protocol.xml import text
@@ -72,8 +73,7 @@ def _uid_conflict(error: errors.UidConflict, request: Request) -> Response:
 
 
 def _invalid_sync_token(error: errors.InvalidSyncToken, request: Request) -> Response:
-    # Thunderbird starts over only on 400; every other client, and RFC 6578, wants 403.
-    status = 400 if "Thunderbird" in request.origin.client else 403
+    status = 400 if starts_over_only_on_400(request.origin.client) else 403
     return condition_response(status, "<D:valid-sync-token/>", str(error))
 
 

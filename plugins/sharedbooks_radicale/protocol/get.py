@@ -11,6 +11,7 @@ from sharedbooks.domain.homes import get_book
 from sharedbooks.errors import NotFound
 from sharedbooks_radicale.failures import MethodNotAllowed, NotAcceptable
 from sharedbooks_radicale.protocol.call import BookPath, Call, CardPath, GroupPath, HomePath
+from sharedbooks_radicale.protocol.clients import reads_only_version_3
 from sharedbooks_radicale.protocol.properties import ctag, http_date
 from sharedbooks_radicale.protocol.representations import VCARD_TYPE, Form, negotiate
 from sharedbooks_radicale.response import Response, collect
@@ -43,7 +44,7 @@ def get(connection: Connection, call: Call) -> Response:
 
 def _get_card(connection: Connection, call: Call, book: str, name: str) -> Response:
     access = get_book(connection, call.member.user.id, book)
-    form = negotiate(call.request.header("Accept"))
+    form = _form(call)
     info = get_card_info(connection, access.book_id, name)
     headers = {
         "Content-Type": form.content_type,
@@ -61,7 +62,7 @@ def _get_card(connection: Connection, call: Call, book: str, name: str) -> Respo
 
 def _get_book(connection: Connection, call: Call, name: str) -> Response:
     access = get_book(connection, call.member.user.id, name)
-    form = negotiate(call.request.header("Accept"))
+    form = _form(call)
     if form is Form.JCARD:
         raise NotAcceptable(f"A whole address book is given as {VCARD_TYPE}.")
     etag = f'"{ctag(access)}"'
@@ -81,6 +82,13 @@ def _get_book(connection: Connection, call: Call, name: str) -> Response:
             yield content if content.endswith(b"\n") else content + b"\r\n"
 
     return Response(200, headers, collect(contents()))
+
+
+def _form(call: Call) -> Form:
+    form = negotiate(call.request.header("Accept"))
+    if form is Form.STORED and reads_only_version_3(call.request.origin.client):
+        return Form.VCARD_3
+    return form
 
 
 def _is_as_stored(form: Form, info: CardInfo) -> bool:
