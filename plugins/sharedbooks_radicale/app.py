@@ -14,6 +14,7 @@ from sharedbooks.domain.login import Member
 from sharedbooks.errors import NotFound, SharedbooksError, StoreBusy, Unauthenticated
 from sharedbooks.runtime import Runtime
 from sharedbooks_radicale import scope
+from sharedbooks_radicale.compression import compressed
 from sharedbooks_radicale.failures import MethodNotAllowed
 from sharedbooks_radicale.protocol.call import Call
 from sharedbooks_radicale.protocol.errors import error_response
@@ -21,7 +22,7 @@ from sharedbooks_radicale.protocol.get import get
 from sharedbooks_radicale.protocol.mkcol import mkcalendar, mkcol
 from sharedbooks_radicale.protocol.propfind import propfind
 from sharedbooks_radicale.protocol.proppatch import proppatch
-from sharedbooks_radicale.protocol.put import delete, put
+from sharedbooks_radicale.protocol.put import delete, post, put
 from sharedbooks_radicale.protocol.report import report
 from sharedbooks_radicale.protocol.transfer import transfer
 from sharedbooks_radicale.protocol.xml import parse_body
@@ -39,6 +40,7 @@ _READING = {"GET": get, "HEAD": get, "PROPFIND": propfind}
 
 _WRITING = {
     "PUT": put,
+    "POST": post,
     "DELETE": delete,
     "MKCOL": mkcol,
     "MKCALENDAR": mkcalendar,
@@ -77,7 +79,7 @@ class Application(RadicaleApplication):
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         started = time.perf_counter()
-        response = self._answer(environ)
+        response = compressed(self._answer(environ), environ.get("HTTP_ACCEPT_ENCODING", ""))
         self._discard_body(environ)
         start_response(response.status_line, response.wsgi_headers())
         _logger.debug(

@@ -4,7 +4,6 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
@@ -15,8 +14,6 @@ from sharedbooks_radicale.failures import BadRequest, BodyTooLarge
 Environ = Mapping[str, Any]
 
 _CHUNK = 64 * 1024
-_DRAINED = 8 * 1024 * 1024
-"""Octets of a refused body that are still taken in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +54,7 @@ class Request:
 
     def __init__(self, environ: Environ, edge: Edge) -> None:
         self._environ = environ
+        self._body: bytes | None = None
         self.edge = edge
         self.method: str = environ["REQUEST_METHOD"].upper()
         # An IPv4 client of a server that listens on "::".
@@ -100,13 +98,26 @@ class Request:
         """The ``Depth`` header in lower case; empty if none was sent."""
         return self.header("Depth").strip().lower()
 
-    @cached_property
+    @property
+    def query(self) -> str:
+        """What follows ``?`` in the URL."""
+        value: str = self._environ.get("QUERY_STRING", "")
+        return value
+
+    @property
     def minimal(self) -> bool:
         """True if the client wants no account of properties that are not there (RFC 8144)."""
-        preferences = {part.strip().lower() for part in self.header("Prefer").split(",")}
-        return "return=minimal" in preferences or self.header("Brief").strip().lower() == "t"
+        return self._prefers("return=minimal") or self.header("Brief").strip().lower() == "t"
 
-    @cached_property
+    @property
+    def wants_representation(self) -> bool:
+        """True if the client wants to see what a change made (RFC 7240, section 4.2)."""
+        return self._prefers("return=representation")
+
+    def _prefers(self, preference: str) -> bool:
+        return preference in {part.strip().lower() for part in self.header("Prefer").split(",")}
+
+    @property
     def body(self) -> bytes:
         """The whole body.
 
@@ -114,6 +125,13 @@ class Request:
             BodyTooLarge: longer than the server accepts.
             BadRequest: the announced length is no number, or the body ended before it.
         """
+        # Not a cached_property: Python 3.11 computes those one at a time for all instances, and
+        # one client that sends slowly would stop every other.
+        if self._body is None:
+            self._body = self._read_body()
+        return self._body
+
+    def _read_body(self) -> bytes:
         length = self._environ.get("CONTENT_LENGTH") or ""
         if length and not (length.isascii() and length.isdigit()):
             raise BadRequest("Content-Length is no number.")
@@ -126,8 +144,6 @@ class Request:
         if expected is None or expected <= limit:
             body = _read(stream, limit + 1 if expected is None else expected)
         if len(body) > limit or (expected or 0) > limit:
-            # A client that is still sending would see a broken connection and not the answer.
-            _read(stream, min(expected or _DRAINED, _DRAINED))
             raise BodyTooLarge(f"A body may have at most {limit} octets.")
         if expected is not None and len(body) < expected:
             raise BadRequest("The body ended before its Content-Length.")

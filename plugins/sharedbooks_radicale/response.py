@@ -9,7 +9,7 @@ from typing import IO
 DAV_CLASSES = "1, 3, access-control, extended-mkcol, addressbook"
 """What the server can do, for the ``DAV`` header (RFC 4918, 10.1; no ``calendar-access``)."""
 
-METHODS = "OPTIONS, GET, HEAD, PUT, DELETE, COPY, MOVE, MKCOL, PROPFIND, PROPPATCH, REPORT"
+METHODS = "OPTIONS, GET, HEAD, PUT, POST, DELETE, COPY, MOVE, MKCOL, PROPFIND, PROPPATCH, REPORT"
 """Every method that some resource knows, for the ``Allow`` header."""
 
 

@@ -6,7 +6,7 @@ from tests.support.factories import give, look_home, make_book, make_own_book, m
 
 def test_books_called_alike_are_told_apart_by_their_paths(database: Database) -> None:
     alice = make_user(database)
-    titles = {"a": "Sales", "b": "Sales", "c": "sales", "d": "Sales (b)", "e": "Sales"}
+    titles = {"a": "Sales (b)", "b": "Sales", "c": "sales", "d": "Sales (b)", "e": "Sales"}
     for name, title in titles.items():
         book = make_book(database, name, display_name=title)
         give(database, book, alice, Privilege.READ)
@@ -15,8 +15,8 @@ def test_books_called_alike_are_told_apart_by_their_paths(database: Database) ->
     assert {book.name: book.display_name for book in shown} == {
         # The own one keeps its name.
         "Sales": "Sales",
-        "a": "Sales (a)",
-        "b": "Sales (b)",
+        "a": "Sales (b)",
+        "b": "Sales (b) (b)",
         "c": "sales",
         "d": "Sales (b) (d)",
         "e": "Sales (e)",

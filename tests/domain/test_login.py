@@ -112,30 +112,31 @@ def test_app_password_names_the_device(door: Door) -> None:
     assert door.verified == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "password"),
-    [
-        ("alice", "wrong"),
-        ("alice", PASSWORD.upper()),
-        ("alice", PASSWORD + " "),
-        ("alice", ""),
-        ("alice", PASSWORD + "\0"),
-        ("alice", "x" * 2_000_000),
-        ("alice", "\ud800"),
-        ("Alice", PASSWORD),
-        ("alice ", PASSWORD),
-        ("nobody", PASSWORD),
-        ("", ""),
-        ("al\0ice", PASSWORD),
-        ("\ud800", PASSWORD),
-        ("x" * 10_000, PASSWORD),
-        ("\U0001f600" * 300, PASSWORD),
-        ("../alice", PASSWORD),
-        ("alice' OR '1'='1", PASSWORD),
-    ],
-)
-def test_wrong_name_or_password_is_refused(database: Database, name: str, password: str) -> None:
-    assert Door(database).refuses(password, name)
+WRONG = [
+    ("alice", "wrong"),
+    ("alice", PASSWORD.upper()),
+    ("alice", PASSWORD + " "),
+    ("alice", ""),
+    ("alice", PASSWORD + "\0"),
+    ("alice", "x" * 2_000_000),
+    ("alice", "\ud800"),
+    ("Alice", PASSWORD),
+    ("alice ", PASSWORD),
+    ("nobody", PASSWORD),
+    ("", ""),
+    ("al\0ice", PASSWORD),
+    ("\ud800", PASSWORD),
+    ("x" * 10_000, PASSWORD),
+    ("\U0001f600" * 300, PASSWORD),
+    ("../alice", PASSWORD),
+    ("alice' OR '1'='1", PASSWORD),
+]
+
+
+def test_wrong_name_or_password_is_refused(database: Database) -> None:
+    door = Door(database, limit=1000)
+    for name, password in WRONG:
+        assert door.refuses(password, name)
 
 
 def test_user_without_password_is_refused(database: Database) -> None:

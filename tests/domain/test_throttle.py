@@ -1,6 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from sqlalchemy import func, select, update
 
 from sharedbooks.db.engine import Database
@@ -55,10 +54,10 @@ def test_nobody_is_taken_for_another(database: Database) -> None:
     assert _wait(database, "x", "jürgen") == 0
 
 
-@pytest.mark.parametrize("name", ["", "a\0b", "\ud800", "x" * 5000, "a\nb", "😀" * 1000])
-def test_any_name_can_be_counted(database: Database, name: str) -> None:
-    _fail(database, "192.0.2.1", name, 3)
-    assert _wait(database, "192.0.2.9", name) > 0
+def test_any_name_can_be_counted(database: Database) -> None:
+    for number, name in enumerate(["", "a\0b", "\ud800", "x" * 5000, "a\nb", "😀" * 1000]):
+        _fail(database, f"192.0.2.{number}", name, 3)
+        assert _wait(database, "198.51.100.1", name) > 0
 
 
 def test_patience_asked_for_is_enough(database: Database) -> None:

@@ -206,6 +206,8 @@ def test_other_uris_are_left_alone(world: World) -> None:
     home = expand(alice, alice.home, asked)
     assert home.hrefs("D:alternate-URI-set") == ["mailto:alice@example.org"]
     assert home.hrefs("D:resource-id")[0].startswith("urn:uuid:")
+    for name in ("D:alternate-URI-set", "D:resource-id"):
+        assert home.children(name) == ["D:href"]
 
 
 def test_expansion_ends_after_three_levels(world: World) -> None:

@@ -110,6 +110,38 @@ def test_an_encoded_body_is_not_taken_for_a_card(world: World) -> None:
     assert answer.status in {403, 415}
 
 
+def _begin_put(member: Member, path: str) -> Callable[[], bytes]:
+    """Send half of a card; what is returned sends the rest, and returns the status line."""
+    card = vcard(path)
+    head = (
+        f"PUT {path} HTTP/1.1", "Host: x", f"Authorization: {member.headers['Authorization']}",
+        f"Content-Length: {len(card)}", "", "",
+    )  # fmt: skip
+    connection = socket.create_connection((LOOPBACK, member.port), timeout=30)
+    connection.sendall("\r\n".join(head).encode() + card[:30])
+
+    def finish() -> bytes:
+        with connection, connection.makefile("rb") as stream:
+            connection.sendall(card[30:])
+            return stream.readline()
+
+    return finish
+
+
+def test_clients_that_send_slowly_stop_nobody_else(world: World) -> None:
+    alice, book = world.shared()
+    alice.listing()
+    slow = [_begin_put(alice, alice.path(book, f"slow-{number}.vcf")) for number in range(6)]
+    started = time.monotonic()
+    for number in range(12):
+        client = _twin(world, alice)
+        assert client.put(alice.path(book, f"{number}.vcf"), vcard(f"{number}")).status == 201
+        assert client.propfind(alice.path(book), depth=1).status == 207
+    assert time.monotonic() - started < 10
+    assert [finish() for finish in slow] == [b"HTTP/1.1 201 Created\r\n"] * 6
+    assert len(world.stored(book)) == 18
+
+
 def test_what_one_worker_stored_another_sees_at_once(world: World, served: Served) -> None:
     alice, book = world.shared()
     workers = family_of(served.server.pid) - {served.server.pid}
@@ -207,24 +239,6 @@ class _Writer:
                     self.acknowledged.add(name)
                 else:
                     self.failures.append(repr(answer))
-
-
-def _begin_put(member: Member, path: str) -> Callable[[], bytes]:
-    """Send half of a card; what is returned sends the rest, and returns the status line."""
-    card = vcard(path)
-    head = (
-        f"PUT {path} HTTP/1.1", "Host: x", f"Authorization: {member.headers['Authorization']}",
-        f"Content-Length: {len(card)}", "", "",
-    )  # fmt: skip
-    connection = socket.create_connection((LOOPBACK, member.port), timeout=30)
-    connection.sendall("\r\n".join(head).encode() + card[:30])
-
-    def finish() -> bytes:
-        with connection, connection.makefile("rb") as stream:
-            connection.sendall(card[30:])
-            return stream.readline()
-
-    return finish
 
 
 def test_an_orderly_stop_under_load_finishes_what_was_begun(

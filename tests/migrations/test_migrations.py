@@ -163,7 +163,7 @@ def test_new_files_opened_at_once(tmp_path: Path) -> None:
 
     def look(_number: int) -> list[SchemaState]:
         states = []
-        for file in range(15):
+        for file in range(40):
             with closing(Database(f"sqlite:///{tmp_path}/{file}.db")) as process:
                 together.wait(30)
                 states.append(schema_status(process).state)

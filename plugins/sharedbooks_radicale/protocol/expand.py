@@ -69,7 +69,7 @@ class _Expansion:
         """Return the expanded contents of those properties of which nested ones are asked for."""
         expanded: dict[str, str] = {}
         for name, node in nodes.items():
-            if node.find(_PROPERTY) is None or name in resource.table.denied:
+            if node.find(_PROPERTY) is None:
                 continue
             content = resource.content(self._call.view, name)
             if content is not None:

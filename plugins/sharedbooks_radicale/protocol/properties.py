@@ -11,6 +11,7 @@ from sharedbooks.domain.cards import CardInfo
 from sharedbooks.domain.changes import sync_token
 from sharedbooks.domain.homes import BookAccess
 from sharedbooks.domain.principals import Principal
+from sharedbooks.domain.privileges import Privilege
 from sharedbooks_radicale.protocol.acl import (
     ACL,
     ACL_RESTRICTIONS,
@@ -26,6 +27,9 @@ from sharedbooks_radicale.protocol.privileges import (
 from sharedbooks_radicale.protocol.xml import calendarserver, carddav, dav, text
 
 R = TypeVar("R")
+
+ADD_MEMBER = "add-member"
+"""Query of the URL to which new cards are posted (RFC 5995)."""
 
 CARD_TYPE = "text/vcard; charset=utf-8"
 """Media type of every card."""
@@ -191,6 +195,14 @@ ROOT: PropertyTable[None] = make_table(
     ACL_DENIED,
 )
 
+
+def _add_member(view: View, access: BookAccess) -> str | None:
+    if access.privilege < Privilege.CREATE:
+        return None
+    book = make_href(view.prefix, view.user.name, access.name, collection=True)
+    return f"<D:href>{book}?{ADD_MEMBER}</D:href>"
+
+
 BOOK: PropertyTable[BookAccess] = make_table(
     {
         **ON_ALL,
@@ -208,6 +220,7 @@ BOOK: PropertyTable[BookAccess] = make_table(
             text(book.description) if book.description else None
         ),
         carddav("supported-address-data"): lambda _view, _book: _ADDRESS_DATA,
+        dav("add-member"): _add_member,
         carddav("supported-collation-set"): lambda _view, _book: _COLLATIONS,
         carddav("max-resource-size"): lambda view, _book: str(view.max_card_size),
         carddav("max-image-size"): lambda view, _book: str(view.max_card_size),

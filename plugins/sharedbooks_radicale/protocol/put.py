@@ -1,13 +1,20 @@
-"""PUT of a card (RFC 6352, 6.3.2) and DELETE of a card or book."""
+"""PUT of a card (RFC 6352, 6.3.2), POST of a new one (RFC 5995), DELETE of a card or book."""
+
+import uuid
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from sharedbooks.domain.cards import delete_card, prepare_card, put_card
+from sharedbooks.domain.card_rows import PreparedCard
+from sharedbooks.domain.cards import delete_card, get_card, prepare_card, put_card
 from sharedbooks.domain.homes import delete_own_book, open_for_writing
 from sharedbooks.errors import AccessDenied
 from sharedbooks.identifiers import parse_resource_name
 from sharedbooks_radicale.failures import MethodNotAllowed, Refused
 from sharedbooks_radicale.protocol.call import BookPath, Call, CardPath
+from sharedbooks_radicale.protocol.hrefs import make_href
+from sharedbooks_radicale.protocol.properties import ADD_MEMBER
+from sharedbooks_radicale.protocol.representations import Form
 from sharedbooks_radicale.response import Response
 
 _CARD_TYPES = {"", "text/vcard", "text/x-vcard", "text/directory", "application/octet-stream"}
@@ -27,23 +34,61 @@ def put(call: Call) -> Response:
     if not isinstance(path, CardPath):
         raise MethodNotAllowed(
             "A card is stored below an address book; a whole address book is not replaced.",
-            allowed=("OPTIONS", "GET", "HEAD", "PROPFIND", "PROPPATCH", "REPORT", "DELETE"),
+            allowed=("OPTIONS", "GET", "HEAD", "PROPFIND", "PROPPATCH", "REPORT", "DELETE", "POST"),
         )
+    return _store(call, path.book, parse_resource_name(path.card), _read_card(call))
+
+
+def post(call: Call) -> Response:
+    """Add the body as a card under a name that the server chooses (RFC 5995).
+
+    Raises:
+        MethodNotAllowed: the path is not the ``DAV:add-member`` of a book.
+        Refused, InvalidCard, AccessDenied and others: see ``put``.
+    """
+    path = call.path()
+    if not isinstance(path, BookPath) or call.request.query != ADD_MEMBER:
+        raise MethodNotAllowed(
+            f"Cards are added with POST to an address book with ?{ADD_MEMBER}.",
+            allowed=("OPTIONS", "GET", "HEAD", "PROPFIND", "PROPPATCH", "REPORT"),
+        )
+    card = _read_card(call)
+    name = f"{uuid.uuid4()}.vcf"
+    response = _store(call, path.book, name, card)
+    location = make_href(
+        call.request.prefix, call.member.user.name, path.book, name, collection=False
+    )
+    return replace(response, headers={**response.headers, "Location": location})
+
+
+def _read_card(call: Call) -> PreparedCard:
     if call.request.content_type not in _CARD_TYPES:
         raise Refused(
             f"A {call.request.content_type} is not kept here; send text/vcard.",
             element="<CARD:supported-address-data/>",
         )
-    name = parse_resource_name(path.card)
-    card = prepare_card(call.request.body, max_size=call.max_card_size)
+    return prepare_card(call.request.body, max_size=call.max_card_size)
+
+
+def _store(call: Call, book: str, name: str, card: PreparedCard) -> Response:
     conditions = call.request.conditions
     member = call.member
 
     def store(connection: Connection) -> Response:
-        access = open_for_writing(connection, member.user.id, path.book)
+        access = open_for_writing(connection, member.user.id, book)
         stored = put_card(connection, access, name, card, member.actor, conditions)
         headers = {"ETag": stored.etag} if stored.verbatim else {}
-        return Response(201 if stored.created else 204, headers)
+        if not call.request.wants_representation:
+            return Response(201 if stored.created else 204, headers)
+        # RFC 8144, 3.2: what is stored now, so that its tag may be told in any case.
+        headers = {
+            "ETag": stored.etag,
+            "Content-Type": Form.STORED.content_type,
+            "Preference-Applied": "return=representation",
+            "Vary": "Prefer",
+        }
+        content = get_card(connection, access.book_id, name).content
+        return Response(201 if stored.created else 200, headers, content)
 
     return call.database.run_write(store)
 
