@@ -10,6 +10,7 @@ from sharedbooks.domain.cards import prepare_card
 from sharedbooks.domain.history import Actor
 from sharedbooks.domain.principals import PrincipalKind
 from tests.http.client import NAMESPACES, Answer, Resource, document, prop, short
+from tests.http.conftest import Served
 from tests.http.test_acl import all_kinds
 from tests.http.test_principals import group_path
 from tests.http.world import Member, World, fresh, vcard
@@ -251,6 +252,22 @@ def test_a_namespace_to_expand_may_be_any(world: World) -> None:
     alice = world.member()
     asked = '<D:property name="x" namespace="urn:a&amp;&lt;b&quot;"/>'
     assert expand(alice, alice.home, asked).statuses == {'{urn:a&<b"}x': 404}
+
+
+def test_below_a_prefix_principals_are_named_and_found_all_the_same(prefixed: Served) -> None:
+    with prefixed.world() as world:
+        alice = world.member()
+        crew = world.group("crew", [alice])
+        home, group = f"/dav{alice.home}", f"/dav{group_path(crew)}"
+        asked = (
+            '<D:property name="group-membership"><D:property name="principal-URL"/></D:property>'
+        )
+        expanded = inside(expand(alice, home, asked), "D:group-membership")
+        assert expanded[group].hrefs("D:principal-URL") == [group]
+        assert match(alice, "/dav/", "<D:self/>").hrefs == [home, group]
+        assert search(alice, ("D:displayname", crew.name), path="/dav/").hrefs == [group]
+        owned = "<D:principal-property><D:owner/></D:principal-property>"
+        assert match(alice, "/dav/", owned).hrefs == [home, f"{home}contacts/"]
 
 
 # principal-match
