@@ -4,8 +4,8 @@ import asyncio
 import os
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,10 @@ from benchmarks.client import NoAnswer
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MAX_FAILURES = 20
+
+
+class NothingLeft(Exception):
+    """There is nothing more to ask for in this round."""
 
 
 @dataclass(slots=True)
@@ -119,6 +123,17 @@ def _memory_field(process: int, name: str) -> int:
     return 0
 
 
+@contextmanager
+def measured(meter: Meter) -> Iterator[Sample]:
+    """Yield a sample to be filled in the block; how long that took and its cost are noted."""
+    sample = Sample()
+    cpu, own, start = meter.cpu(), time.process_time(), time.perf_counter()
+    yield sample
+    sample.seconds = time.perf_counter() - start
+    sample.client_cpu = time.process_time() - own
+    sample.cpu = meter.cpu() - cpu
+
+
 async def closed_loop(
     meter: Meter, seconds: float, work: Sequence[Callable[[], Awaitable[str | None]]]
 ) -> Sample:
@@ -128,19 +143,15 @@ async def closed_loop(
         meter: of the server.
         seconds: no request begins after them; the last one is waited for.
         work: makes one request, and returns what is wrong with its answer. It raises
-            ``StopAsyncIteration`` when there is nothing left to ask for.
+            ``NothingLeft`` when there is nothing left to ask for.
     """
-    sample = Sample()
-    cpu, own = meter.cpu(), time.process_time()
-    start = time.perf_counter()
-    end = start + seconds
 
     async def go_on(ask: Callable[[], Awaitable[str | None]]) -> None:
         before = time.perf_counter()
         while before < end and sample.failures < _MAX_FAILURES:
             try:
                 complaint = await ask()
-            except StopAsyncIteration:
+            except NothingLeft:
                 return
             except NoAnswer as error:
                 complaint = str(error)
@@ -152,10 +163,9 @@ async def closed_loop(
                 sample.complaint = complaint
             before = time.perf_counter()
 
-    async with asyncio.TaskGroup() as group:
-        for ask in work:
-            group.create_task(go_on(ask))
-    sample.seconds = time.perf_counter() - start
-    sample.client_cpu = time.process_time() - own
-    sample.cpu = meter.cpu() - cpu
+    with measured(meter) as sample:
+        end = time.perf_counter() + seconds
+        async with asyncio.TaskGroup() as group:
+            for ask in work:
+                group.create_task(go_on(ask))
     return sample

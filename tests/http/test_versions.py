@@ -7,7 +7,12 @@ import pytest
 from tests.http.client import document
 from tests.http.world import Member, World
 
-CARD_4 = b'BEGIN:VCARD\r\nVERSION:4.0\r\nUID:ann\r\nFN:Ann Example\r\nN:Example;Ann;;;\r\nTEL;VALUE=uri;PREF=1;TYPE="home,cell":tel:+1-202-555-0100\r\nEMAIL;TYPE=work;PREF=1:ann@example.org\r\nBDAY:--0412\r\nLANG;PREF=1:de\r\nPHOTO:data:image/jpeg;base64,/9j/4AAQ\r\nX-SHOE-SIZE:42\r\nEND:VCARD\r\n'
+CARD_4 = (
+    b"BEGIN:VCARD\r\nVERSION:4.0\r\nUID:ann\r\nFN:Ann Example\r\nN:Example;Ann;;;\r\n"
+    b'TEL;VALUE=uri;PREF=1;TYPE="home,cell":tel:+1-202-555-0100\r\n'
+    b"EMAIL;TYPE=work;PREF=1:ann@example.org\r\nBDAY:--0412\r\nLANG;PREF=1:de\r\n"
+    b"PHOTO:data:image/jpeg;base64,/9j/4AAQ\r\nX-SHOE-SIZE:42\r\nEND:VCARD\r\n"
+)
 CARD_3 = (
     b"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:bob\r\nFN:Bob\r\nN:;Bob;;;\r\n"
     b"TEL;TYPE=CELL,PREF:1\r\nEND:VCARD\r\n"
