@@ -141,14 +141,14 @@ async def closed_loop(
 
     Args:
         meter: of the server.
-        seconds: no request begins after them; the last one is waited for.
+        seconds: no request but the first begins after them; the last one is waited for.
         work: makes one request, and returns what is wrong with its answer. It raises
             ``NothingLeft`` when there is nothing left to ask for.
     """
 
     async def go_on(ask: Callable[[], Awaitable[str | None]]) -> None:
         before = time.perf_counter()
-        while before < end and sample.failures < _MAX_FAILURES:
+        while sample.failures < _MAX_FAILURES:
             try:
                 complaint = await ask()
             except NothingLeft:
@@ -162,6 +162,8 @@ async def closed_loop(
                 sample.failures += 1
                 sample.complaint = complaint
             before = time.perf_counter()
+            if before >= end:
+                return
 
     with measured(meter) as sample:
         end = time.perf_counter() + seconds

@@ -1,12 +1,12 @@
 """The operations that are measured: what is asked, and when an answer is a good one."""
 
 import itertools
-import random
 import re
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from random import Random
 from urllib.parse import unquote, urlsplit
 
 from benchmarks.client import Address, Client, Reply
@@ -46,7 +46,7 @@ class Site:
     token: str = ""
     fresh: str = ""
     made: deque[str] = field(default_factory=deque)
-    random: random.Random = field(default_factory=lambda: random.Random(11))
+    random: Random = field(default_factory=lambda: Random(11))
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(10_000_000))
 
 

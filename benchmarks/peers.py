@@ -126,7 +126,7 @@ class Cyrus(Server):
         subprocess.run(["chown", "-R", "cyrus:mail", str(folder)], check=True)
         master = ["/usr/sbin/cyrmaster", "-D", "-l", "511", "-C", str(config)]
         files = ["-M", str(folder / "cyrus.conf"), "-p", str(folder / "run/master.pid")]
-        self.daemon = Daemon([*master, *files], folder, user="cyrus")
+        self.daemon = Daemon([*master, *files], folder)
         self.daemon.start(self._has_account)
 
     async def fill(self, client: Client, total: int) -> str:

@@ -1,4 +1,4 @@
-"""Measure sharedbooks side by side with other CardDAV servers, and write JSON and a table.
+"""Measure sharedbooks side by side with other CardDAV servers, and write JSON and tables.
 
 All servers run at the same time, on loopback, each with its own copy of the same books. Every
 round visits every operation, and for each of them one server after the other, so that whatever
@@ -10,134 +10,104 @@ import asyncio
 import json
 import os
 import platform
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.client import Client, NoAnswer
 from benchmarks.floor import measure_floor
-from benchmarks.measuring import Meter, Sample, closed_loop, summarise
-from benchmarks.operations import (
-    OPERATIONS,
-    WHOLE_BOOK,
-    Operation,
-    Site,
-    bind,
-    make_one_change,
-)
 from benchmarks.peers import installed_peers
 from benchmarks.report import markdown
+from benchmarks.series import Plan, Series, say
 from benchmarks.servers import Server, Sharedbooks, SharedbooksOnPostgres
-from benchmarks.workloads import run_phones, run_writers
 
-_TOO_SLOW = 2.5
-"""Seconds of one request after which one sample has to do, and crowds are left out."""
+_CHECKOUT = Path(__file__).parents[1]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How much to measure."""
-
-    rounds: int
-    seconds: float
-    only: str
-
-
-class Book:
-    """The measurements of all servers at one size."""
-
-    def __init__(self, total: int, plan: Plan, places: list[tuple[Site, Meter]]) -> None:
-        self.total = total
-        self._plan = plan
-        self._places = places
-        self._samples: dict[tuple[str, int, str], list[Sample]] = {}
-        self._slow: set[tuple[str, str]] = set()
-        self._broken: dict[tuple[str, str], str] = {}
-        self.lost: dict[str, int] = {}
-
-    async def measure(self) -> None:
-        """Do all rounds."""
-        operations = [each for each in (*OPERATIONS, *WHOLE_BOOK) if self._plan.only in each.name]
-        for number in range(self._plan.rounds):
-            say(f"{self.total} cards, round {number + 1} of {self._plan.rounds}")
-            for site, _ in self._places:
-                client = Client(site.address)
-                await make_one_change(client, site)
-                client.close()
-            for operation in operations:
-                for site, meter in self._places:
-                    await self._measure(operation, site, meter)
-            await self._measure_crowds()
-
-    def rows(self) -> list[dict[str, object]]:
-        """Return what was measured, one row an operation, number of clients and server."""
-        rows: list[dict[str, object]] = []
-        for (operation, clients, server), samples in self._samples.items():
-            row: dict[str, object] = {
-                "cards": self.total,
-                "operation": operation,
-                "clients": clients,
-                "server": server,
-            }
-            if figures := summarise(samples):
-                rows.append(row | asdict(figures))
-        for (operation, server), complaint in self._broken.items():
+async def measure(
+    servers: list[Server], sizes: list[int], largest_peer: int, plan: Plan
+) -> list[dict[str, object]]:
+    """Return the rows of all sizes; servers that cannot be filled in time are left out."""
+    rows: list[dict[str, object]] = []
+    for total in sizes:
+        places = []
+        for server in servers:
+            if total > largest_peer and not isinstance(server, Sharedbooks):
+                continue
+            places.append((await server.load(total), server.meter))
+            seconds = server.load_seconds[total]
+            say(f"{server.name}: {total} cards in {seconds:.1f} s")
             rows.append(
                 {
-                    "cards": self.total,
-                    "operation": operation,
+                    "cards": total,
+                    "operation": "loading",
                     "clients": 1,
-                    "server": server,
-                    "complaint": complaint,
+                    "server": server.name,
+                    "median": seconds * 1000,
                 }
             )
-        return rows
+        series = Series(total, plan, places)
+        for number in range(plan.rounds):
+            say(
+                f"{total} cards, round {number + 1} of {plan.rounds}, load {os.getloadavg()[0]:.1f}"
+            )
+            await series.measure_round()
+        rows += series.rows()
+    return rows
 
-    async def _measure(self, operation: Operation, site: Site, meter: Meter) -> None:
-        place = (operation.name, site.server)
-        if place in self._broken or place in self._slow:
-            return
-        for number in operation.clients:
-            clients = [Client(site.address) for _ in range(number)]
-            work = [bind(operation, client, site) for client in clients]
-            key = (operation.name, number, site.server)
-            if key not in self._samples:
-                first = await closed_loop(meter, 0.001, work[:1])  # warms up, and tells the way
-                if not first.times:
-                    self._broken[place] = first.complaint
-                    return
-                if first.times[0] > _TOO_SLOW:
-                    self._slow.add(place)
-                    self._samples[key] = [first]
-                    return
-            sample = await closed_loop(meter, self._plan.seconds, work)
-            self._samples.setdefault(key, []).append(sample)
-            for client in clients:
-                client.close()
 
-    async def _measure_crowds(self) -> None:
-        for kept, name in ((True, "200 phones, kept"), (False, "200 phones, new connections")):
-            await self._crowd(name, 200, kept=kept)
-        if self._plan.only in "8 writers":
-            for site, meter in self._places:
-                result = await run_writers(site, meter, self._plan.seconds * 2)
-                self._samples.setdefault(("8 writers", 8, site.server), []).append(result.sample)
-                self.lost[site.server] = self.lost.get(site.server, 0) + result.lost
+def _servers(folder: Path, checkout: Path, arguments: argparse.Namespace) -> list[Server]:
+    (folder / "sqlite").mkdir()
+    servers: list[Server] = [Sharedbooks(folder / "sqlite", checkout)]
+    if not arguments.no_postgresql:
+        (folder / "postgresql").mkdir()
+        servers.append(SharedbooksOnPostgres(folder / "postgresql", checkout))
+    if not arguments.no_peers:
+        servers += installed_peers(folder, arguments.xandikos)
+    return servers
 
-    async def _crowd(self, name: str, number: int, *, kept: bool) -> None:
-        if self._plan.only not in name:
-            return
-        for site, meter in self._places:
-            if any(server == site.server for _, server in self._slow):
-                continue
-            if self.total >= 10_000 and site.server == "Radicale":
-                continue  # a poll takes it half a second
-            try:
-                sample = await run_phones(site, meter, self._plan.seconds * 2, kept=kept)
-            except NoAnswer as error:
-                say(f"{site.server}: {error}")
-                continue
-            self._samples.setdefault((name, number, site.server), []).append(sample)
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    add = parser.add_argument
+    add("--cards", type=int, nargs="+", default=[1000, 10_000, 50_000], help="sizes of the book")
+    add("--peers-up-to", type=int, default=10_000, help="largest book for the other servers")
+    add("--rounds", type=int, default=3)
+    add("--seconds", type=float, default=0.5, help="of an operation on a server in a round")
+    add("--only", default="", metavar="TEXT", help="operations with this in their name")
+    add("--checkout", type=Path, default=_CHECKOUT, help="of sharedbooks, to be measured")
+    add("--no-postgresql", action="store_true", help="sharedbooks on SQLite alone")
+    add("--no-peers", action="store_true", help="no other servers")
+    add("--xandikos", metavar="PROGRAM", help="the command of Xandikos, if it is not on the PATH")
+    add("--output", type=Path, default=Path("benchmark"), help="FILE.json and FILE.md are written")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Start the servers, measure, write the results, stop the servers."""
+    arguments = _arguments()
+    plan = Plan(arguments.rounds, arguments.seconds, arguments.only)
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name, ExitStack() as stack:
+        folder = Path(name)
+        servers = _servers(folder, arguments.checkout.absolute(), arguments)
+        for server in servers:
+            say(f"Starting {server.name}")
+            stack.callback(server.stop)
+            server.start()
+        rows = asyncio.run(measure(servers, arguments.cards, arguments.peers_up_to, plan))
+        rows += measure_floor(folder / "sqlite" / "sharedbooks.db", arguments.cards)
+    document = {
+        "measured_at": time.strftime("%Y-%m-%d %H:%M"),
+        "machine": f"{os.cpu_count()} cores, {platform.platform()}, Python "
+        f"{platform.python_version()}",
+        "plan": {"rounds": plan.rounds, "seconds": plan.seconds},
+        "rows": rows,
+    }
+    arguments.output.with_suffix(".json").write_text(json.dumps(document, indent=1))
+    table = markdown(rows)
+    arguments.output.with_suffix(".md").write_text(table)
+    print(table)
+
+
+if __name__ == "__main__":
+    main()

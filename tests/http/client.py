@@ -1,6 +1,7 @@
 """A small CardDAV client: requests as they go over the wire, and answers taken apart."""
 
 import base64
+import gzip
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,7 +104,9 @@ class Answer:
     def xml(self) -> ET.Element:
         """The root element of the body."""
         assert (self.headers["Content-Type"] or "").startswith("application/xml"), self
-        return ET.fromstring(self.body)  # noqa: S314 - our own server's
+        packed = self.headers["Content-Encoding"] == "gzip"
+        content = gzip.decompress(self.body) if packed else self.body
+        return ET.fromstring(content)  # noqa: S314 - our own server's
 
     @cached_property
     def resources(self) -> dict[str, Resource]:

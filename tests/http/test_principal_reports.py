@@ -239,6 +239,13 @@ def test_expansion_ends_after_a_hundred_hrefs(world: World) -> None:
     assert len(set(group.hrefs("D:group-member-set"))) == 121
 
 
+def test_no_answer_repeats_endless_names_for_every_href(world: World) -> None:
+    alice = world.member()
+    name = "x" * 20_000
+    asked = f'<D:property name="current-user-principal"><D:property name="{name}"/></D:property>'
+    assert alice.report(alice.home, document("D:expand-property", asked)).status == 400
+
+
 @pytest.mark.parametrize(
     "attributes", ["", 'name=""', 'name="a b"', 'name="1st"', 'name="a:b"', 'name="a&gt;&lt;b"']
 )
@@ -458,6 +465,7 @@ def test_a_search_finds_a_hundred_and_says_that_there_are_more(world: World) -> 
         "<D:property-search><D:match>x</D:match></D:property-search>",
         "<D:property-search><D:prop/><D:match>x</D:match></D:property-search>",
         "<D:property-search><D:prop><D:displayname/></D:prop></D:property-search>",
+        51 * "<D:property-search><D:prop><X:a/></D:prop><D:match>x</D:match></D:property-search>",
     ],
 )
 def test_a_search_that_is_not_whole_is_refused(world: World, content: str) -> None:

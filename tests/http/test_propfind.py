@@ -129,6 +129,23 @@ def test_a_property_asked_for_twice_is_told_once(world: World) -> None:
     assert "X:none" in alice.request("PROPFIND", alice.home, body)[alice.home].statuses
 
 
+@pytest.mark.parametrize("names", [[f"X:p{n}" for n in range(2000)], ["X:" + "p" * 20_000]])
+def test_more_properties_than_any_client_knows_are_refused(world: World, names: list[str]) -> None:
+    """They would be repeated for every card of a book."""
+    alice, book = world.shared()
+    path = alice.path(book)
+    include = "".join(f"<{name}/>" for name in names)
+    body = document("D:propfind", f"<D:allprop/><D:include>{include}</D:include>")
+    for answer in (
+        alice.propfind(path, names, depth=1),
+        alice.request("PROPFIND", path, body),
+        alice.sync(path, names=names),
+        alice.multiget(path, [], names),
+    ):
+        assert answer.status == 400
+    assert alice.propfind(path, [f"X:p{n}" for n in range(200)]).status == 207
+
+
 def test_cards_are_listed_with_their_tags(world: World) -> None:
     alice, book = world.shared()
     etags = {

@@ -261,7 +261,7 @@ def test_an_orderly_stop_under_load_finishes_what_was_begun(
             time.sleep(0.01)
         stopping = threading.Thread(target=server.stop)
         stopping.start()
-        time.sleep(0.3)
+        time.sleep(1.5)
         assert stopping.is_alive()
         assert [finish() for finish in slow] == [b"HTTP/1.1 201 Created\r\n"] * 3
         for thread in (stopping, *threads):

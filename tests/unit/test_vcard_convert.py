@@ -149,6 +149,8 @@ ONLY_TO_40 = [
     ("BDAY;VALUE=date:1996-04-15", "BDAY:19960415"),
     ("BDAY;value=date;X-APPLE-OMIT-YEAR=1604:1604-04-15", "BDAY:--0415"),
     ("BDAY;X-APPLE-OMIT-YEAR=1604:1980-04-15", "BDAY:19800415"),
+    ("BDAY;X-APPLE-OMIT-YEAR=1900:1900-04-15", "BDAY:--0415"),
+    ("BDAY:1604-04-15", "BDAY:16040415"),
     ("BDAY:--04-15", "BDAY:--0415"),
     ("BDAY:1996-04-15T10:22:00.000+01", "BDAY:19960415T102200+0100"),
     ("BDAY:1996-04", "BDAY:1996-04"),
@@ -159,6 +161,14 @@ ONLY_TO_40 = [
     (
         "X-ANNIVERSARY:2009-08-08\nitem1.X-ABDATE:2009-08-08\nitem1.X-ABLabel:_$!<Anniversary>!$_",
         "ANNIVERSARY:20090808\nitem1.X-ABDATE:2009-08-08\nitem1.X-ABLabel:_$!<Anniversary>!$_",
+    ),
+    (
+        "item1.X-ABDATE:2009-08-08\nitem1.NOTE:x\nitem1.X-ABLabel:_$!<Anniversary>!$_",
+        "item1.ANNIVERSARY:20090808\nitem1.NOTE:x\nitem1.X-ABLabel:_$!<Anniversary>!$_",
+    ),
+    (
+        "ADR;TYPE=HOME,PREF:;;a;;;;\nLABEL;TYPE=HOME:b",
+        "ADR;TYPE=HOME;PREF=1;LABEL=b:;;a;;;;",
     ),
     ("KIND:group\nX-ADDRESSBOOKSERVER-KIND:group", "KIND:group\nX-ADDRESSBOOKSERVER-KIND:group"),
     ("X-ABShowAs:PERSON", "X-ABShowAs:PERSON"),
@@ -194,6 +204,7 @@ ONLY_TO_30 = [
     ("BDAY:1985-04", ""),
     ("BDAY:---15", ""),
     ("BDAY;VALUE=text:circa 1800", ""),
+    ("BDAY;VALUE=text:18000101", ""),
     ("ANNIVERSARY:20090808", "item1.X-ABDATE:2009-08-08\nitem1.X-ABLabel:_$!<Anniversary>!$_"),
     (
         "item4.NOTE:x\nitem4.ANNIVERSARY:20090808",
@@ -209,7 +220,7 @@ ONLY_TO_30 = [
     ("PHOTO:data:text/plain,a%20b", "PHOTO;ENCODING=b;TYPE=text/plain:YSBi"),
     ("PHOTO:data:;base64,AA%2B/", "PHOTO;ENCODING=b:AA+/"),
     ("PHOTO;ENCODING=b;TYPE=JPEG:/9j/", "PHOTO;ENCODING=b;TYPE=JPEG:/9j/"),
-    ("KEY;VALUE=text:Comment: x", "KEY:Comment: x"),
+    ("KEY;VALUE=text:Comment:x", "KEY:Comment:x"),
     (
         "KEY;MEDIATYPE=application/pgp-keys:ftp://example.org/a",
         "KEY;VALUE=uri;TYPE=PGP:ftp://example.org/a",

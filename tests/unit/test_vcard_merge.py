@@ -245,6 +245,37 @@ def test_what_is_new_comes_last_in_groups_of_its_own() -> None:
             ["TEL;TYPE=cell;PID=2.1:3"],
             id="the TYPE shows which of two was changed",
         ),
+        pytest.param(
+            ["TEL;TYPE=home;PID=1.1:1", "TEL;TYPE=home;PID=2.1:2"],
+            ["TEL;TYPE=work:2", "TEL;TYPE=home:3"],
+            ["TEL;TYPE=home;PID=1.1:3", "TEL;PID=2.1;TYPE=work:2"],
+            id="the value shows which of two was changed",
+        ),
+        pytest.param(
+            ["TITLE;PID=1.1:\u00e9"], ["TITLE:e\u0301"], ["TITLE;PID=1.1:\u00e9"], id="NFC"
+        ),
+        pytest.param(
+            ["TEL;PREF=50:1"], ["TEL;TYPE=pref:3"], ["TEL;PREF=1:3"], id="a preference that wins"
+        ),
+        pytest.param(["TEL;PREF=1:1"], ["TEL:3"], ["TEL:3"], id="a preference taken away"),
+        pytest.param(
+            [],
+            ["item1.TEL:1", "item1.EMAIL:a", "item1.X-ABLabel:x"],
+            ["item1.TEL:1", "item1.X-ABLabel:x", "item1.EMAIL:a"],
+            id="one label for two",
+        ),
+        pytest.param(
+            ["item1.TEL:1"],
+            ["item5.TEL:1", "item5.X-A:b"],
+            ["item1.TEL:1", "item1.X-A:b"],
+            id="something new in the group of something old",
+        ),
+        pytest.param(
+            ["item1.LANG:fr", "item1.X-ABLabel:x"],
+            ["item1.X-ABLabel:x"],
+            ["item1.LANG:fr", "item1.X-ABLabel:x"],
+            id="the label of a hidden one",
+        ),
         pytest.param(["BDAY:1985"], ["BDAY:1985-04-01"], ["BDAY:19850401"], id="a hidden one"),
         pytest.param(["BDAY:1985"], [], ["BDAY:1985"], id="a hidden one that stays"),
         pytest.param(["KIND:individual"], ["X-ABShowAs:COMPANY"], ["KIND:org"], id="another kind"),
@@ -323,6 +354,21 @@ def test_apples_mark_on_another_than_the_first_counts() -> None:
     ]:
         result = lines_of(merge_edit(stored, card("3.0", product, *frame, *edited)))
         assert result == [*frame, *merged, product]
+
+
+def test_apples_mark_moved_from_another_counts() -> None:
+    frame = ["FN:a", "N:a;;;;", "PRODID:-//Apple Inc.//macOS 26.5.1//EN"]
+    stored = card("4.0", *frame, "TEL:1", "TEL;PREF=1:2")
+    merged = merge_edit(stored, card("3.0", *frame, "TEL;type=pref:1", "TEL:2"))
+    assert lines_of(merged) == [*frame, "TEL;PREF=1:1", "TEL:2"]
+
+
+def test_apple_makes_fn_of_a_new_n() -> None:
+    product = "PRODID:-//Apple Inc.//macOS 26.5.1//EN"
+    stored = card("4.0", "FN;PID=1.1:Dr. Doe", "N:Doe;Jane;;;")
+    edited = card("3.0", "FN:Joan Doe", "N:Doe;Joan;;;", product)
+    expected = ["FN;PID=1.1:Joan Doe", "N:Doe;Joan;;;", product]
+    assert lines_of(merge_edit(stored, edited)) == expected
 
 
 def test_the_mark_of_another_program_counts() -> None:

@@ -57,7 +57,7 @@ class _Expansion:
             NotFound: nothing is there for this member.
         """
         nodes = {_name(node): node for node in asked.iterfind(_PROPERTY)}
-        wanted = PropertyRequest(list(nodes), minimal=self._call.request.minimal)
+        wanted = PropertyRequest.of(map(ET.Element, nodes), minimal=self._call.request.minimal)
         resource = find_resource(self._connection, self._call, path, wanted)
         expanded = {} if level == _MOST_LEVELS else self._contents(resource, nodes, level)
         table = resource.table.holding(expanded)

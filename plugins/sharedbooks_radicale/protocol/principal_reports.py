@@ -38,6 +38,9 @@ _MOST_PRINCIPALS = 100
 _MOST_MATCHES = 1000
 """Resources of the member's own that one answer holds."""
 
+_MAX_CONDITIONS = 50
+"""Each costs time for each principal; no client sends more than a few."""
+
 _PROP = dav("prop")
 
 _SEARCHABLE = {DISPLAYNAME: "Name", EMAIL_ADDRESSES: "E-mail address"}
@@ -143,7 +146,7 @@ def principal_property_search(
     property that is not searched in holds nothing that matches.
 
     Raises:
-        BadRequest: there are no criteria, or one of them is not whole.
+        BadRequest: there are no criteria, too many, or one of them is not whole.
         Refused: neither the root nor the member's home.
     """
     _require_collection(call, path)
@@ -177,6 +180,8 @@ class _Search:
             criteria.append(([child.tag for child in prop], fold_text(match.text or "")))
         if not criteria:
             raise BadRequest("A principal-property-search holds property-search.")
+        if sum(len(names) for names, _ in criteria) > _MAX_CONDITIONS:
+            raise BadRequest("The search has too many conditions.")
         return cls(criteria, root.get("test") != "anyof")
 
     def accepts(self, principal: Principal) -> bool:

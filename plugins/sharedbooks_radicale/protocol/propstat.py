@@ -8,6 +8,9 @@ from sharedbooks_radicale.failures import BadRequest
 from sharedbooks_radicale.protocol.properties import PropertyTable, R, View
 from sharedbooks_radicale.protocol.xml import dav, element
 
+_MAX_ASKED = 16 * 1024
+"""Characters of property names in a request; the answer repeats them for every card."""
+
 _NO_OTHERS: Mapping[str, str] = {}
 
 
@@ -28,16 +31,25 @@ class PropertyRequest:
     minimal: bool = False
 
     @classmethod
-    def of(cls, asked: Iterable[ET.Element], *, minimal: bool) -> "PropertyRequest":
-        """Return the request for the properties in a ``prop``, each once."""
-        return cls(list(dict.fromkeys(node.tag for node in asked)), minimal=minimal)
+    def of(
+        cls, asked: Iterable[ET.Element], *, minimal: bool, everything: bool = False
+    ) -> "PropertyRequest":
+        """Return the request for the properties in a ``prop`` or ``include``, each once.
+
+        Raises:
+            BadRequest: their names are too long together.
+        """
+        names = list(dict.fromkeys(node.tag for node in asked))
+        if sum(map(len, names)) > _MAX_ASKED:
+            raise BadRequest("So many properties are not looked for.")
+        return cls(names, everything=everything, minimal=minimal)
 
 
 def read_propfind(root: ET.Element | None, *, minimal: bool) -> PropertyRequest:
     """Return what a ``propfind`` body asks for; no body asks for everything.
 
     Raises:
-        BadRequest: the body is something else.
+        BadRequest: the body is something else, or asks for too much.
     """
     if root is None:
         return PropertyRequest((), everything=True, minimal=minimal)
@@ -50,9 +62,8 @@ def read_propfind(root: ET.Element | None, *, minimal: bool) -> PropertyRequest:
         return PropertyRequest((), names_only=True)
     if root.find(dav("allprop")) is None:
         raise BadRequest("A DAV:propfind holds prop, allprop or propname.")
-    included = root.find(dav("include"))
-    names = dict.fromkeys(() if included is None else (child.tag for child in included))
-    return PropertyRequest(list(names), everything=True, minimal=minimal)
+    included = root.iterfind(f"{dav('include')}/*")
+    return PropertyRequest.of(included, minimal=minimal, everything=True)
 
 
 def property_response(

@@ -54,8 +54,6 @@ def media_40(prop: Property) -> Property:
 
 def media_30(prop: Property) -> Property:
     """Return a PHOTO, LOGO, SOUND or KEY of 4.0 as 3.0 has it (RFC 6350, section 6.2.4)."""
-    if _is_base64(prop):
-        return prop
     mentioned = next(iter(prop.param_values("MEDIATYPE")), "").partition(";")[0]
     params = prop.without("VALUE", "MEDIATYPE")
     data = _DATA_URI.match(prop.value)
