@@ -148,7 +148,7 @@ def make_card(number: int, total: int, revision: int = 0) -> bytes:
     lines.append(f"NOTE:{random.choice(_NOTES)} ({revision})")
     lines.append(f"REV:2026-01-{1 + revision % 28:02}T08:00:00Z")
     folded = [piece for line in lines for piece in _fold(line)]
-    if number % _PHOTO_EVERY == 0:
+    if random.randrange(_PHOTO_EVERY) == 0:
         photo = base64.b64encode(b"\xff\xd8\xff\xe0" + random.randbytes(_PHOTO_OCTETS)).decode()
         folded += _fold("PHOTO;ENCODING=b;TYPE=JPEG:" + photo)
     return "\r\n".join([*folded, "END:VCARD", ""]).encode()

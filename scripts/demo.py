@@ -22,10 +22,10 @@ from sharedbooks.db.engine import Database
 from sharedbooks.db.upgrade import upgrade_schema
 from sharedbooks.domain.books import add_book, get_book
 from sharedbooks.domain.bulk import store_cards
-from sharedbooks.domain.cards import prepare_card
 from sharedbooks.domain.credentials import PasswordHasher, set_password
 from sharedbooks.domain.grants import set_grant
 from sharedbooks.domain.history import Actor
+from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import PrincipalKind, add_member, add_principal, get_grantee
 from sharedbooks.domain.privileges import PRIVILEGES_BY_NAME
 from sharedbooks.errors import ConfigProblem, SharedbooksError

@@ -19,6 +19,7 @@ from sharedbooks.domain import cards
 from sharedbooks.domain.changes import changes_since, sync_token
 from sharedbooks.domain.history import Actor
 from sharedbooks.domain.homes import BookAccess, delete_own_book, describe_book
+from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import Principal, get_user, lock_principal, set_properties
 from sharedbooks.errors import AccessDenied, InvalidName, InvalidSyncToken, StoreFull
 from sharedbooks.identifiers import parse_resource_name
@@ -265,7 +266,7 @@ class Collection(Fixed):
             SharedbooksError: see ``prepare_card`` and ``put_card``.
         """
         max_size = self._runtime.config.books.max_card_size
-        prepared = cards.prepare_card(item.serialize().encode(), max_size=max_size)
+        prepared = prepare_card(item.serialize().encode(), max_size=max_size)
         cards.put_card(connection, self.access, parse_resource_name(name), prepared, self.actor())
 
     def delete(self, href: str | None = None) -> None:

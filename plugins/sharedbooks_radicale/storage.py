@@ -12,15 +12,9 @@ from radicale.storage import BaseCollection, BaseStorage
 from sqlalchemy import Connection
 
 from sharedbooks.domain.books import list_books, lock_book
-from sharedbooks.domain.cards import (
-    find_card,
-    hash_content,
-    iterate_cards,
-    may_edit,
-    move_card,
-    safe_resource_name,
-)
+from sharedbooks.domain.cards import find_card, iterate_cards, may_edit, move_card
 from sharedbooks.domain.homes import BookAccess, add_own_book, find_book, list_home
+from sharedbooks.domain.prepared_cards import hash_content, safe_resource_name
 from sharedbooks.domain.principals import Principal
 from sharedbooks.errors import AccessDenied, Conflict, NotFound
 from sharedbooks.identifiers import parse_resource_name

@@ -28,6 +28,7 @@ from sharedbooks.db.engine import Database
 from sharedbooks.domain import books, cards, grants, principals
 from sharedbooks.domain.cards import Card
 from sharedbooks.domain.login import Origin
+from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import PrincipalKind
 from sharedbooks.runtime import open_database, open_runtime
 from sharedbooks.vcard.contentlines import ContentLine, content_lines
@@ -143,7 +144,7 @@ def test_the_group_card_names_contacts_of_its_book(stored: dict[str, list[Card]]
 
 def test_every_card_is_one_a_client_could_have_sent(stored: dict[str, list[Card]]) -> None:
     for card in [card for some in stored.values() for card in some]:
-        prepared = cards.prepare_card(card.content, max_size=1024 * 1024)
+        prepared = prepare_card(card.content, max_size=1024 * 1024)
         assert prepared.facts.card_uid == card.card_uid
         assert prepared.facts.display_name
         assert card.resource_name == f"{card.card_uid.removeprefix('urn:uuid:')}.vcf"

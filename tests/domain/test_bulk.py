@@ -4,8 +4,8 @@ from sqlalchemy import select
 from sharedbooks.db.schema import card_properties
 from sharedbooks.domain import books, bulk
 from sharedbooks.domain.bulk import BulkResult
-from sharedbooks.domain.cards import prepare_card
 from sharedbooks.domain.history import Action
+from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.errors import NotFound
 from tests.support.factories import MAX_CARD_SIZE, Device, vcard
 

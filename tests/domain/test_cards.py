@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sharedbooks.db.schema import card_properties
 from sharedbooks.domain import cards
 from sharedbooks.domain.cards import CardInfo
+from sharedbooks.domain.prepared_cards import prepare_card, safe_resource_name
 from sharedbooks.errors import (
     CardTooLarge,
     InvalidCard,
@@ -352,20 +353,20 @@ def test_move_that_fails_leaves_all_as_it_was(device: Device) -> None:
 )
 def test_what_is_no_card_of_ours_is_refused(octets: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
-        cards.prepare_card(octets, max_size=900)
+        prepare_card(octets, max_size=900)
 
 
 def test_size_at_the_limit_is_kept() -> None:
     octets = vcard()
-    assert cards.prepare_card(octets, max_size=len(octets)).octets == octets
+    assert prepare_card(octets, max_size=len(octets)).octets == octets
 
 
 def test_safe_resource_name() -> None:
     plain = "2E1F-0a"
-    assert cards.safe_resource_name(plain) == f"{plain}.vcf"
-    assert cards.safe_resource_name(f"urn:uuid:{plain}") == f"{plain}.vcf"
+    assert safe_resource_name(plain) == f"{plain}.vcf"
+    assert safe_resource_name(f"urn:uuid:{plain}") == f"{plain}.vcf"
     for uid in ("a/b", "..", "ä", "x" * 250, "", "a b", "a%b"):
-        name = cards.safe_resource_name(uid)
-        assert name == cards.safe_resource_name(uid)
+        name = safe_resource_name(uid)
+        assert name == safe_resource_name(uid)
         assert name.removesuffix(".vcf").replace("-", "").isalnum()
-        assert cards.safe_resource_name(uid, {name}) != name
+        assert safe_resource_name(uid, {name}) != name

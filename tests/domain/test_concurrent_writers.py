@@ -2,8 +2,8 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from threading import Barrier
 
-from sharedbooks.domain.cards import hash_content
 from sharedbooks.domain.history import Action, CardVersion
+from sharedbooks.domain.prepared_cards import hash_content
 from tests.domain import writers
 from tests.domain.writers import COUNTER, Report, Sight, counting_card, look, read_count
 from tests.support.factories import Device

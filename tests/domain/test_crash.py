@@ -17,7 +17,8 @@ from sqlalchemy import select
 from sharedbooks.db.engine import Database
 from sharedbooks.db.schema import card_properties, removed_names
 from sharedbooks.db.upgrade import upgrade_schema
-from sharedbooks.domain.cards import hash_content, iterate_cards
+from sharedbooks.domain.cards import iterate_cards
+from sharedbooks.domain.prepared_cards import hash_content
 from sharedbooks.errors import StoreBusy
 from sharedbooks.vcard.card import inspect_card
 from tests.domain.writers import open_device

@@ -21,6 +21,7 @@ from sharedbooks.db.engine import Database
 from sharedbooks.domain import bulk, cards, changes, homes
 from sharedbooks.domain.history import Actor
 from sharedbooks.domain.homes import BookAccess
+from sharedbooks.domain.prepared_cards import PreparedCard, prepare_card
 from sharedbooks.domain.principals import Principal
 from tests.support.factories import MAX_CARD_SIZE, make_own_book, make_user, vcard
 
@@ -217,8 +218,8 @@ class SyncMachine(RuleBasedStateMachine):
         )
 
 
-def _prepare(uid: str, text: str) -> cards.PreparedCard:
-    return cards.prepare_card(vcard(uid, text), max_size=MAX_CARD_SIZE)
+def _prepare(uid: str, text: str) -> PreparedCard:
+    return prepare_card(vcard(uid, text), max_size=MAX_CARD_SIZE)
 
 
 def _apply(known: dict[str, str], pages: list[changes.Changes]) -> dict[str, str]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from sharedbooks.db.engine import Database
 from sharedbooks.domain import homes, principals
-from sharedbooks.domain.cards import hash_content, iterate_cards
+from sharedbooks.domain.cards import iterate_cards
 from sharedbooks.domain.changes import sync_token
+from sharedbooks.domain.prepared_cards import hash_content
 from sharedbooks.errors import PreconditionFailed
 from tests.support.factories import Device, vcard
 

@@ -6,8 +6,8 @@ from urllib.parse import quote
 import pytest
 
 from sharedbooks.domain import bulk, principals
-from sharedbooks.domain.cards import prepare_card
 from sharedbooks.domain.history import Actor
+from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import PrincipalKind
 from tests.http.client import NAMESPACES, Answer, Resource, document, prop, short
 from tests.http.conftest import Served

@@ -7,8 +7,9 @@ import pytest
 from sharedbooks.db.engine import Database
 from sharedbooks.domain import homes
 from sharedbooks.domain.books import Book
-from sharedbooks.domain.cards import prepare_card, put_card
+from sharedbooks.domain.cards import put_card
 from sharedbooks.domain.history import Actor, list_versions
+from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import Principal
 from tests.http.client import document, prop
 from tests.http.world import vcard

@@ -14,6 +14,7 @@ from sharedbooks.domain.changes import Changes
 from sharedbooks.domain.conditions import Conditions
 from sharedbooks.domain.history import Actor, CardVersion, list_versions
 from sharedbooks.domain.homes import BookAccess
+from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import Principal, PrincipalKind
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.identifiers import parse_book_reference
@@ -125,7 +126,7 @@ class Device:
         if_none_match: str | None = None,
     ) -> Stored:
         """Store a card, on conditions if any are given."""
-        prepared = cards.prepare_card(octets, max_size=MAX_CARD_SIZE)
+        prepared = prepare_card(octets, max_size=MAX_CARD_SIZE)
         conditions = _conditions(if_match, if_none_match)
 
         def work(connection: Connection) -> Stored:

@@ -10,10 +10,10 @@ from sharedbooks.db.engine import Database
 from sharedbooks.db.upgrade import upgrade_schema
 from sharedbooks.domain.books import add_book, delete_book, get_book_by_id
 from sharedbooks.domain.bulk import BulkResult, store_cards, with_content_uid
-from sharedbooks.domain.card_rows import PreparedCard
-from sharedbooks.domain.cards import iterate_cards, prepare_card
+from sharedbooks.domain.cards import iterate_cards
 from sharedbooks.domain.changes import changes_since, sync_token
 from sharedbooks.domain.history import Action, Actor, list_versions
+from sharedbooks.domain.prepared_cards import PreparedCard, prepare_card
 from sharedbooks.errors import NotFound
 from sharedbooks.identifiers import BookReference
 

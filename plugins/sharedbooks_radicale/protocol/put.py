@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from sharedbooks.domain.card_rows import PreparedCard
-from sharedbooks.domain.cards import delete_card, get_card, prepare_card, put_card
+from sharedbooks.domain.cards import delete_card, get_card, put_card
 from sharedbooks.domain.homes import delete_own_book, open_for_writing
+from sharedbooks.domain.prepared_cards import PreparedCard, prepare_card
 from sharedbooks.errors import AccessDenied
 from sharedbooks.identifiers import parse_resource_name
 from sharedbooks_radicale.failures import MethodNotAllowed, Refused

@@ -4,8 +4,9 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
-from sharedbooks.domain.cards import find_card, get_card, move_card, prepare_card, put_card
+from sharedbooks.domain.cards import find_card, get_card, move_card, put_card
 from sharedbooks.domain.homes import BookAccess, get_book, open_for_writing
+from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.errors import AccessDenied, NotFound, PreconditionFailed, UidConflict
 from sharedbooks.identifiers import parse_resource_name
 from sharedbooks_radicale.failures import BadRequest, Refused

@@ -9,10 +9,11 @@ from sqlalchemy import Connection, bindparam, select
 
 from sharedbooks.db.schema import cards
 from sharedbooks.domain.books import lock_book
-from sharedbooks.domain.card_rows import PreparedCard, insert_cards
-from sharedbooks.domain.cards import Card, add_uid, get_cards, replace_card, safe_resource_name
+from sharedbooks.domain.card_rows import insert_cards
+from sharedbooks.domain.cards import Card, get_cards, replace_card
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.history import Actor
+from sharedbooks.domain.prepared_cards import PreparedCard, add_uid, safe_resource_name
 
 # Makes UIDs that no other program makes; arbitrary, the same in every version.
 _CONTENT_UIDS = uuid.UUID("6f0c2a1e-5d0b-4d0e-9a57-1c3d1f6b8e42")

@@ -1,7 +1,6 @@
 """The rows of a card: the card itself, its search index and the history of its making."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert
@@ -10,23 +9,7 @@ from sharedbooks.db.schema import card_properties, cards, removed_names
 from sharedbooks.db.search_index import forget_text, index_texts
 from sharedbooks.db.types import now
 from sharedbooks.domain.history import Action, Actor, Change, record
-from sharedbooks.vcard.card import CardFacts
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedCard:
-    """A checked card ready to be stored: its octets, their hash, and what they say."""
-
-    octets: bytes
-    content_hash: str
-    facts: CardFacts
-
-    @property
-    def card_uid(self) -> str:
-        """The UID; to be asked only of cards that have one."""
-        assert self.facts.card_uid is not None  # noqa: S101 - storing adds one where it is missing
-        return self.facts.card_uid
-
+from sharedbooks.domain.prepared_cards import PreparedCard
 
 _INSERT_ONE = insert(cards).returning(cards.c.id)
 _INSERT_MANY = insert(cards).returning(cards.c.id, sort_by_parameter_order=True)

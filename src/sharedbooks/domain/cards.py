@@ -1,9 +1,8 @@
 """Cards of a book: reading them, and storing and deleting single ones."""
 
 import uuid
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, select, update
@@ -12,25 +11,23 @@ from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import card_properties, cards, removed_names
 from sharedbooks.db.search_index import forget_text
 from sharedbooks.db.types import now
-from sharedbooks.domain.card_rows import PreparedCard, insert_cards, replace_properties
+from sharedbooks.domain.card_rows import insert_cards, replace_properties
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.conditions import UNCONDITIONAL, Conditions, make_etag
 from sharedbooks.domain.history import Action, Actor, Change, record
 from sharedbooks.domain.homes import BookAccess
+from sharedbooks.domain.prepared_cards import (
+    PreparedCard,
+    add_uid,
+    merge_into,
+    prepare_card,
+)
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.errors import (
     AccessDenied,
-    CardTooLarge,
-    InvalidCard,
     NotFound,
     UidConflict,
-    UnsupportedCard,
 )
-from sharedbooks.vcard.card import inspect_card, with_uid
-from sharedbooks.vcard.merge import merge_edit
-
-_KEPT_VERSIONS = {"3.0", "4.0"}
-_MAX_UID_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,38 +153,6 @@ _NAMES_A_STATEMENT = 500
 """SQLite and the network both prefer several statements to one with thousands of names."""
 
 
-def card_columns() -> tuple[Any, ...]:
-    """The columns, in order, that make a ``Card``."""
-    return _CARD_COLUMNS
-
-
-def prepare_card(octets: bytes, *, max_size: int) -> PreparedCard:
-    """Check what a client sent and return it ready to be stored; needs no database.
-
-    Raises:
-        CardTooLarge: more than ``max_size`` octets.
-        InvalidCard: not one well-formed vCard, or a UID too long to keep.
-        UnsupportedCard: a vCard of a version other than 3.0 and 4.0.
-    """
-    if len(octets) > max_size:
-        raise CardTooLarge(
-            f"The card has {len(octets)} octets; this server keeps at most {max_size}."
-        )
-    facts = inspect_card(octets)
-    if facts.version not in _KEPT_VERSIONS:
-        raise UnsupportedCard(
-            f"A vCard of version {facts.version} is not kept here; send version 3.0 or 4.0."
-        )
-    if facts.card_uid is not None and len(facts.card_uid) > _MAX_UID_LENGTH:
-        raise InvalidCard(f"The UID has more than {_MAX_UID_LENGTH} characters.")
-    return PreparedCard(octets, hash_content(octets), facts)
-
-
-def hash_content(octets: bytes) -> str:
-    """Return the hash that stands for these octets in tags and comparisons: 32 hex digits."""
-    return blake2b(octets, digest_size=16).hexdigest()
-
-
 def find_card(connection: Connection, book_id: int, resource_name: str) -> Card | None:
     """Return the card of that name, or None."""
     where = {"book_id": book_id, "resource_name": resource_name}
@@ -294,7 +259,7 @@ def put_card(
         verbatim = False
     _require_own_uid(connection, access.book_id, resource_name, stored, existing)
     if existing is not None and (existing.version, stored.facts.version) == ("4.0", "3.0"):
-        stored = _merge(existing, stored)
+        stored = merge_into(existing.content, stored)
         verbatim = stored.octets == card.octets
     if existing is not None and existing.content_hash == stored.content_hash:
         return Stored(existing.etag, created=False, changed=False, verbatim=verbatim)
@@ -424,30 +389,3 @@ def replace_card(
         revision, Action.EDIT, existing.resource_name, existing.card_uid, existing.content
     )
     record(connection, book_id, actor, [change])
-
-
-def _merge(existing: Card, edited: PreparedCard) -> PreparedCard:
-    """Return a 4.0 card with the edit of a client that was shown it as 3.0."""
-    octets = merge_edit(existing.content, edited.octets)
-    return PreparedCard(octets, hash_content(octets), inspect_card(octets))
-
-
-def add_uid(card: PreparedCard, card_uid: str) -> PreparedCard:
-    """Return a card that has no UID with this one.
-
-    Raises:
-        InvalidCard: an empty UID stands before the place where the new one belongs.
-    """
-    octets = with_uid(card.octets, card_uid)
-    facts = inspect_card(octets)
-    if facts.card_uid is None:
-        raise InvalidCard("The card has an empty UID before its VERSION.")
-    return PreparedCard(octets, hash_content(octets), facts)
-
-
-def safe_resource_name(card_uid: str, taken: Container[str] = ()) -> str:
-    """Return a file name for a card with that UID, made of letters every client can handle."""
-    plain = card_uid.removeprefix("urn:uuid:")
-    simple = plain.isascii() and len(plain) <= 200 and plain.replace("-", "").isalnum()
-    name = f"{plain}.vcf" if simple else f"{uuid.uuid5(uuid.NAMESPACE_URL, card_uid)}.vcf"
-    return f"{uuid.uuid4()}.vcf" if name in taken else name

@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from sharedbooks.db.engine import Database
 from sharedbooks.domain.bulk import store_cards, with_content_uid
-from sharedbooks.domain.card_rows import PreparedCard
-from sharedbooks.domain.cards import iterate_cards, prepare_card
+from sharedbooks.domain.cards import iterate_cards
 from sharedbooks.domain.history import Actor
+from sharedbooks.domain.prepared_cards import PreparedCard, prepare_card
 from sharedbooks.errors import CardTooLarge, InvalidCard, SharedbooksError, UnsupportedCard
 from sharedbooks.vcard.card import inspect_card
 from sharedbooks.vcard.stream import MAX_CARD_OCTETS, RawCard, split_cards
