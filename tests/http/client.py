@@ -104,7 +104,7 @@ class Answer:
     def xml(self) -> ET.Element:
         """The root element of the body."""
         assert (self.headers["Content-Type"] or "").startswith("application/xml"), self
-        packed = self.headers["Content-Encoding"] == "gzip"
+        packed = self.headers.get("Content-Encoding") == "gzip"
         content = gzip.decompress(self.body) if packed else self.body
         return ET.fromstring(content)  # noqa: S314 - our own server's
 
