@@ -89,7 +89,7 @@ def _pieces(connection: sqlite3.Connection, total: int) -> dict[str, Callable[[]
 
 def _timed(work: Callable[[], object]) -> dict[str, float]:
     """Return median milliseconds and the processor's share of them."""
-    times = []
+    times: list[float] = []
     cpu, end = time.process_time(), time.perf_counter() + _SECONDS
     while len(times) < _TIMES and time.perf_counter() < end:
         start = time.perf_counter()

@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Self
 
 from benchmarks.client import Client
 from benchmarks.measuring import Meter
 from benchmarks.operations import WHOLE_BOOK, Site, bind, poll
-from benchmarks.servers import Server, Sharedbooks, SharedbooksOnPostgres
+from benchmarks.servers import Sharedbooks, SharedbooksOnPostgres
 
 _IDLE_CONNECTIONS = 200
 _PAUSE = 0.02
@@ -33,7 +34,7 @@ class _Watch:
         self.together = 0
         """Most octets (PSS) that all had together."""
 
-    def __enter__(self) -> "_Watch":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -73,17 +74,16 @@ async def _measure(server: Sharedbooks, total: int) -> None:
     print(f"| {server.name}, {total:,} cards | largest process, MiB RSS | all, MiB PSS | s |")
     print("| --- | ---: | ---: | ---: |", flush=True)
     site = await server.load(total)
-    jobs: list[tuple[str, Callable[[Client], Callable[[], Awaitable[str | None]]]]] = [
-        ("at rest, after one poll each", lambda c: lambda: _first_polls(c, site)),
-        (f"{_IDLE_CONNECTIONS} connections", lambda _: lambda: _connect_phones(site)),
-    ]
-    for operation in WHOLE_BOOK:
-        jobs.append((operation.name, lambda c, o=operation: bind(o, c, site)))  # type: ignore[misc]
-    for name, job in jobs:
+    client = Client(site.address)
+    jobs: dict[str, Callable[[], Awaitable[str | None]]] = {
+        "after the first polls": lambda: _first_polls(client, site),
+        f"{_IDLE_CONNECTIONS} connections": lambda: _connect_phones(site),
+        **{operation.name: bind(operation, client, site) for operation in WHOLE_BOOK},
+    }
+    for name, job in jobs.items():
         await asyncio.to_thread(_restart, server)
-        client = Client(site.address)
-        print(f"| {name} | {await _watched(server.meter, job(client))} |", flush=True)
         client.close()
+        print(f"| {name} | {await _watched(server.meter, job)} |", flush=True)
 
 
 async def _first_polls(client: Client, site: Site) -> str | None:
@@ -106,7 +106,7 @@ def main() -> None:
     arguments = parser.parse_args()
     kind = SharedbooksOnPostgres if arguments.postgresql else Sharedbooks
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
-        server: Server = kind(Path(name), arguments.checkout.absolute())
+        server = kind(Path(name), arguments.checkout.absolute())
         try:
             server.start()
             asyncio.run(_measure(server, arguments.cards))
