@@ -145,6 +145,7 @@ class Application(RadicaleApplication):
         return self._with_complete_home(member, lambda: handler(call))
 
     def _read(self, request: Request) -> Response:
+        request.take_short_body()
         members: list[Member] = []
 
         def work(connection: Connection) -> Response:

@@ -13,6 +13,7 @@ from benchmarks.report import markdown
 from sharedbooks.domain.cards import prepare_card
 
 TOTAL = 400
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x\r\nlo\r\n0\r\n\r\n"
 
 
 def test_cards_are_the_same_every_time_and_can_be_stored() -> None:
@@ -45,10 +46,7 @@ def test_a_book_is_its_cards() -> None:
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", b"hello"),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", b""),
-        (
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x\r\nlo\r\n0\r\n\r\n",
-            b"hello",
-        ),
+        (CHUNKED, b"hello"),
         (b"HTTP/1.0 200 OK\r\n\r\nhello", b"hello"),
     ],
 )

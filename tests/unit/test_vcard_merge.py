@@ -272,9 +272,15 @@ def test_what_is_new_comes_last_in_groups_of_its_own() -> None:
         ),
         pytest.param(
             ["item1.LANG:fr", "item1.X-ABLabel:x"],
-            ["item1.X-ABLabel:x"],
+            [],
             ["item1.LANG:fr", "item1.X-ABLabel:x"],
             id="the label of a hidden one",
+        ),
+        pytest.param(
+            ["TEL;TYPE=home:1"],
+            ["item2.TEL:1", "item2.X-ABLabel:_$!<Mobile>!$_"],
+            ["item2.TEL:1", "item2.X-ABLabel:_$!<Mobile>!$_"],
+            id="a label that stands for another TYPE",
         ),
         pytest.param(["BDAY:1985"], ["BDAY:1985-04-01"], ["BDAY:19850401"], id="a hidden one"),
         pytest.param(["BDAY:1985"], [], ["BDAY:1985"], id="a hidden one that stays"),

@@ -50,6 +50,7 @@ def test_a_40_card_needs_no_n() -> None:
         ([("item1.TEL", True)], b"item1.TEL;type=CELL:\r\n"),
         ([("item1.TEL", True), ("TEL", False)], b"item1.TEL;type=CELL:1\r\ntel;TYPE=home:2\r\n"),
         ([("TEL", True), ("TEL", False)], b"item1.TEL;type=CELL:1\r\ntel;TYPE=home:2\r\n"),
+        ([("TEL", False), ("tel", True)], b"item1.TEL;type=CELL:1\r\ntel;TYPE=home:2\r\n"),
         ([("TEL", True)], b"item1.TEL;type=CELL:\r\nTEL;TYPE=home:\r\n"),
         ([("VERSION", True), ("BEGIN", True), ("END", True)], b""),
     ],
