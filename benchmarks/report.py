@@ -30,6 +30,7 @@ def markdown(rows: Iterable[Row]) -> str:
     parts = []
     for total, some in by_size.items():
         parts += [f"### {total:,} cards", _one_client(some, total), _many_clients(some)]
+    parts += ["### Growth", _growth(by_size)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -63,6 +64,23 @@ def _many_clients(rows: list[Row]) -> str:
             cells = [_rates(found.get(server)) for server in servers]
             table.append([operation, *cells, _ratio(found, "rate")])
     return _table(table)
+
+
+def _growth(by_size: Mapping[int, list[Row]]) -> str:
+    """Return what sharedbooks on SQLite takes at each size."""
+    table = [["one client: median / CPU ms", *(f"{total:,} cards" for total in by_size)]]
+    for operation in _NAMES:
+        cells = []
+        for rows in by_size.values():
+            found = [row for row in rows if _is(row, operation, 1) and _is_ours(row)]
+            some = [_number(row[key]) for row in found[:1] for key in ("median", "cpu")]
+            cells.append(" / ".join(some) or _NONE)
+        table.append([operation, *cells])
+    return _table(table)
+
+
+def _is_ours(row: Row) -> bool:
+    return bool(row["server"].startswith(OURS) and "median" in row)
 
 
 def _is(row: Row, operation: str, clients: int) -> bool:

@@ -111,14 +111,15 @@ class Series:
             work = [bind(operation, client, site) for client in clients]
             key = (operation.name, number, site.server)
             if key not in self._samples:
-                first = await closed_loop(meter, 0.001, work[:1])  # warms up, and tells the way
-                if not first.times:
-                    self._broken[place] = first.complaint
+                # The first request may build an index; the second tells what the next will cost.
+                await closed_loop(meter, 0, work[:1])
+                trial = await closed_loop(meter, 0, work[:1])
+                if not trial.times:
+                    self._broken[place] = trial.complaint
                     return
-                if number == 1:
-                    self._slow[place] = first.times[0]
-                if first.times[0] > _ONE_WILL_DO:
-                    self._samples[key] = [first]
+                self._slow.setdefault(place, trial.times[0])
+                if trial.times[0] > _ONE_WILL_DO:
+                    self._samples[key] = [trial]
                     return
             sample = await closed_loop(meter, self._plan.seconds, work)
             self._samples.setdefault(key, []).append(sample)

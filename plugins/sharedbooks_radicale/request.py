@@ -10,6 +10,7 @@ from typing import Any
 from sharedbooks.domain.conditions import Conditions
 from sharedbooks.domain.login import Origin
 from sharedbooks_radicale.failures import BadRequest, BodyTooLarge
+from sharedbooks_radicale.protocol.hrefs import join_card_name
 
 Environ = Mapping[str, Any]
 
@@ -220,4 +221,4 @@ def _split_path(environ: Environ, prefix: str) -> tuple[str, ...]:
     segments = tuple(segment for segment in path.split("/") if segment)
     if any(segment in {".", ".."} or "\0" in segment for segment in segments):
         raise BadRequest("The path climbs or holds a NUL.")
-    return segments
+    return join_card_name(segments)

@@ -16,10 +16,15 @@ def _refuse_unsafe(name: str, what: str) -> None:
         raise InvalidName(f"A {what} may not be empty.")
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidName(f"A {what} may have at most {MAX_NAME_LENGTH} characters.")
-    if name in {".", ".."} or "/" in name:
+    if name in {".", ".."}:
         raise InvalidName(f"{name!r} is no {what}: it would be another path.")
     if any(unicodedata.category(character) in {"Cc", "Cs", "Cn"} for character in name):
         raise InvalidName(f"{name!r} is no {what}: it holds a control character.")
+
+
+def _refuse_slash(name: str, what: str) -> None:
+    if "/" in name:
+        raise InvalidName(f"{name!r} is no {what}: it would be another path.")
 
 
 @lru_cache(maxsize=4096)
@@ -35,6 +40,7 @@ def parse_principal_name(text: str) -> str:
     """
     name = unicodedata.normalize("NFC", text)
     _refuse_unsafe(name, "principal name")
+    _refuse_slash(name, "principal name")
     if name.startswith((".", "-")):
         raise InvalidName(f"{name!r} is no principal name: it may not begin with {name[0]!r}.")
     if name != name.strip():
@@ -45,7 +51,20 @@ def parse_principal_name(text: str) -> str:
 
 
 def parse_resource_name(text: str) -> str:
-    """Return ``text`` as the last path segment of a card or book, octet for octet as given.
+    """Return ``text`` as the last path segment of a book, octet for octet as given.
+
+    Raises:
+        InvalidName: the name is empty, too long, another path, or holds control characters.
+    """
+    _refuse_unsafe(text, "resource name")
+    _refuse_slash(text, "resource name")
+    return text
+
+
+def parse_card_name(text: str) -> str:
+    """Return ``text`` as the name of a card in its book, octet for octet as given.
+
+    It may hold slashes: some clients name a card by its UID, and some UIDs are URLs.
 
     Raises:
         InvalidName: the name is empty, too long, another path, or holds control characters.

@@ -82,6 +82,27 @@ def test_hrefs_are_encoded_as_they_always_were(world: World) -> None:
     assert alice.sync(alice.contacts).hrefs == [alice.contacts + encoded]
 
 
+def test_a_card_may_be_named_by_a_uid_with_slashes(world: World) -> None:
+    alice, book = world.shared()
+    path = alice.path(book, "http%3A%2F%2Fexample.org%2Fann.vcf")
+    stored = alice.put(path, vcard("ann"))
+    assert stored.status == 201
+    assert set(world.stored(book)) == {"http:/example.org/ann.vcf"}
+    [_, listed] = alice.propfind(alice.path(book), ["D:getetag"], depth=1).hrefs
+    assert "%2F" in listed
+    for answer in (
+        alice.multiget(alice.path(book), [listed], ["D:getetag"]),
+        alice.sync(alice.path(book)),
+        alice.propfind(listed, ["D:getetag"]),
+    ):
+        assert answer.hrefs == [listed]
+        assert answer[listed].text("D:getetag") == stored.etag
+    assert alice.get(path).body == vcard("ann")
+    assert alice.put(path, vcard("ann", "Changed"), if_match=stored.etag or "").status == 204
+    assert alice.delete(listed).status == 204
+    assert world.stored(book) == {}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_users_with_odd_names_have_a_home(world: World, name: str) -> None:
     normal = fresh(name).replace("u\u0308", "ü")

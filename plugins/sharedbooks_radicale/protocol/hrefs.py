@@ -37,6 +37,15 @@ def principal_href(prefix: str, kind: PrincipalKind, name: str) -> str:
     return make_href(prefix, *folder, name, collection=True)
 
 
+def join_card_name(segments: tuple[str, ...]) -> tuple[str, ...]:
+    """Return path segments with all that follows the book as one: the name of a card.
+
+    Books hold no collections, and some clients name cards by a UID with slashes in it. They send
+    ``%2F``, which is a slash when WSGI hands the path on.
+    """
+    return (*segments[:2], "/".join(segments[2:])) if len(segments) > 3 else segments
+
+
 def split_href(href: str, prefix: str) -> tuple[str, ...] | None:
     """Return the decoded path segments of an href a client sent, or None if it is not below us.
 
@@ -57,4 +66,5 @@ def split_href(href: str, prefix: str) -> tuple[str, ...] | None:
         )
     except UnicodeDecodeError:
         return None
-    return None if any(segment in {".", ".."} for segment in segments) else segments
+    climbs = any(segment in {".", ".."} for segment in segments)
+    return None if climbs else join_card_name(segments)

@@ -9,7 +9,7 @@ from sharedbooks.domain.cards import delete_card, get_card, put_card
 from sharedbooks.domain.homes import delete_own_book, open_for_writing
 from sharedbooks.domain.prepared_cards import PreparedCard, prepare_card
 from sharedbooks.errors import AccessDenied
-from sharedbooks.identifiers import parse_resource_name
+from sharedbooks.identifiers import parse_card_name
 from sharedbooks_radicale.failures import MethodNotAllowed, Refused
 from sharedbooks_radicale.protocol.call import BookPath, Call, CardPath
 from sharedbooks_radicale.protocol.hrefs import make_href
@@ -36,7 +36,7 @@ def put(call: Call) -> Response:
             "A card is stored below an address book; a whole address book is not replaced.",
             allowed=("OPTIONS", "GET", "HEAD", "PROPFIND", "PROPPATCH", "REPORT", "DELETE", "POST"),
         )
-    return _store(call, path.book, parse_resource_name(path.card), _read_card(call))
+    return _store(call, path.book, parse_card_name(path.card), _read_card(call))
 
 
 def post(call: Call) -> Response:

@@ -8,7 +8,7 @@ from sharedbooks.domain.cards import find_card, get_card, move_card, put_card
 from sharedbooks.domain.homes import BookAccess, get_book, open_for_writing
 from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.errors import AccessDenied, NotFound, PreconditionFailed, UidConflict
-from sharedbooks.identifiers import parse_resource_name
+from sharedbooks.identifiers import parse_card_name
 from sharedbooks_radicale.failures import BadRequest, Refused
 from sharedbooks_radicale.protocol.call import Call, CardPath
 from sharedbooks_radicale.protocol.hrefs import make_href, split_href
@@ -87,5 +87,5 @@ def _destination(call: Call) -> CardPath:
         raise Refused("There is no such place for a card.", element="", status=409) from None
     if not isinstance(path, CardPath):
         raise AccessDenied("The destination is no place for a card.", privileges=["bind"])
-    parse_resource_name(path.card)
+    parse_card_name(path.card)
     return path
