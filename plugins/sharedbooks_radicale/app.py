@@ -13,7 +13,6 @@ from sharedbooks.domain.homes import complete_home, is_complete
 from sharedbooks.domain.login import Member
 from sharedbooks.errors import NotFound, SharedbooksError, StoreBusy, Unauthenticated
 from sharedbooks.runtime import Runtime
-from sharedbooks_radicale import scope
 from sharedbooks_radicale.compression import compressed
 from sharedbooks_radicale.failures import MethodNotAllowed
 from sharedbooks_radicale.protocol.call import Call
@@ -25,7 +24,6 @@ from sharedbooks_radicale.protocol.proppatch import proppatch
 from sharedbooks_radicale.protocol.put import delete, post, put
 from sharedbooks_radicale.protocol.report import report
 from sharedbooks_radicale.protocol.transfer import transfer
-from sharedbooks_radicale.protocol.xml import parse_body
 from sharedbooks_radicale.radicale_configuration import radicale_configuration
 from sharedbooks_radicale.request import Edge, Environ, Request
 from sharedbooks_radicale.response import METHODS, Response, text_response
@@ -35,7 +33,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 _logger = logging.getLogger("sharedbooks.http")
 
-_READING = {"GET": get, "HEAD": get, "PROPFIND": propfind}
+_READING = {"GET": get, "HEAD": get, "PROPFIND": propfind, "REPORT": report}
 """Methods answered from the snapshot in which the login was checked."""
 
 _WRITING = {
@@ -122,8 +120,6 @@ class Application(RadicaleApplication):
         except Exception:
             _logger.exception("%s %s failed", request.method, "/".join(request.segments))
             return text_response(500, "The server failed; its log says why.")
-        finally:
-            scope.set_member(None)
 
     def _dispatch(self, request: Request) -> Response:
         if request.segments == _HEALTH:
@@ -135,13 +131,16 @@ class Application(RadicaleApplication):
                 return text_response(301, "See /", {"Location": f"{request.prefix}/"})
             # Answered in place: iOS may give up on a redirect that ends in a 401.
             request.segments = ()
-        if request.method in _READING or request.method == "REPORT":
-            return self._read(request)
-        handler = _WRITING.get(request.method)
-        if handler is None:
+        if request.method not in _READING and request.method not in _WRITING:
             raise MethodNotAllowed("No resource knows this method.", allowed=METHODS.split(", "))
+        if request.credentials is None:
+            raise Unauthenticated("This server asks for a name and a password.")
+        return self._read(request) if request.method in _READING else self._write(request)
+
+    def _write(self, request: Request) -> Response:
         member = self._runtime.database.run_read(lambda c: self._log_in(c, request))
         call = self._call(request, member)
+        handler = _WRITING[request.method]
         return self._with_complete_home(member, lambda: handler(call))
 
     def _read(self, request: Request) -> Response:
@@ -153,8 +152,7 @@ class Application(RadicaleApplication):
             members[:] = [member]
             if member.user.first_login_at is None:
                 raise NotFound("The home is made at the first login.")
-            with scope.using(connection):
-                return self._handle_reading(connection, self._call(request, member))
+            return _READING[request.method](connection, self._call(request, member))
 
         database = self._runtime.database
         try:
@@ -164,18 +162,9 @@ class Application(RadicaleApplication):
                 raise
             return database.run_read(work)
 
-    def _handle_reading(self, connection: Connection, call: Call) -> Response:
-        if call.request.method != "REPORT":
-            return _READING[call.request.method](connection, call)
-        return report(connection, call, parse_body(call.request.body))
-
     def _log_in(self, connection: Connection, request: Request) -> Member:
-        credentials = request.credentials
-        if credentials is None:
-            raise Unauthenticated("This server asks for a name and a password.")
-        member = self._runtime.authenticator.login(connection, *credentials, request.origin)
-        scope.set_member(member)
-        return member
+        name, password = request.credentials or ("", "")
+        return self._runtime.authenticator.login(connection, name, password, request.origin)
 
     def _with_complete_home(self, member: Member, work: Callable[[], T]) -> T:
         """Return ``work()``, done again if a book granted just now had no place in the home yet."""

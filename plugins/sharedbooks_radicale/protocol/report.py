@@ -24,14 +24,14 @@ from sharedbooks_radicale.protocol.propstat import PropertyRequest
 from sharedbooks_radicale.protocol.query import read_filter
 from sharedbooks_radicale.protocol.representations import read_address_data
 from sharedbooks_radicale.protocol.sync import sync_collection
-from sharedbooks_radicale.protocol.xml import carddav, dav
+from sharedbooks_radicale.protocol.xml import carddav, dav, parse_body
 from sharedbooks_radicale.response import Response, multistatus
 
 _ADDRESS_DATA = carddav("address-data")
 
 
-def report(connection: Connection, call: Call, root: ET.Element | None) -> Response:
-    """Answer the report that ``root`` asks for.
+def report(connection: Connection, call: Call) -> Response:
+    """Answer the report that the root of the body asks for.
 
     Raises:
         BadRequest: there is no body, or a part of it is missing.
@@ -40,6 +40,7 @@ def report(connection: Connection, call: Call, root: ET.Element | None) -> Respo
         InvalidSyncToken: the token is none of this book.
         NotFound: there is no such book for this member.
     """
+    root = parse_body(call.request.body)
     if root is None:
         raise BadRequest("A REPORT has a body.")
     path = call.path()
