@@ -1,7 +1,7 @@
 # `make` prints the targets. Everything is made inside this folder: .venv, demo, caches.
 
 # Debian packages of the servers and tools that the tests start.
-TEST_PACKAGES = postgresql mariadb-server openssl
+TEST_PACKAGES = postgresql mariadb-server dnsmasq-base openssl
 
 PYTHON = .venv/bin/python
 INSTALL = $(PYTHON) -m pip install --quiet --quiet --disable-pip-version-check

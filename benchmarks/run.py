@@ -13,6 +13,7 @@ import platform
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.floor import measure_floor
@@ -24,11 +25,22 @@ from benchmarks.servers import Server, Sharedbooks, SharedbooksOnPostgres
 _CHECKOUT = Path(__file__).parents[1]
 
 
+Rows = list[dict[str, object]]
+
+
 async def measure(
-    servers: list[Server], sizes: list[int], largest_peer: int, plan: Plan
-) -> list[dict[str, object]]:
-    """Return the rows of all sizes; servers that cannot be filled in time are left out."""
-    rows: list[dict[str, object]] = []
+    servers: list[Server], sizes: list[int], largest_peer: int, plan: Plan, output: Path
+) -> Rows:
+    """Return the rows of all sizes; what there is so far is written after each of them.
+
+    Args:
+        servers: started, without books.
+        sizes: numbers of cards.
+        largest_peer: most cards that others than sharedbooks are filled with.
+        plan: how much to measure.
+        output: see ``write``.
+    """
+    rows: Rows = []
     for total in sizes:
         places = []
         for server in servers:
@@ -53,7 +65,23 @@ async def measure(
             )
             await series.measure_round()
         rows += series.rows()
+        write(rows, plan, output)
     return rows
+
+
+def write(rows: Rows, plan: Plan, output: Path) -> str:
+    """Write rows as JSON and as tables, and return the tables."""
+    document = {
+        "measured_at": time.strftime("%Y-%m-%d %H:%M"),
+        "machine": f"{os.cpu_count()} cores, {platform.platform()}, Python "
+        f"{platform.python_version()}",
+        "plan": asdict(plan),
+        "rows": rows,
+    }
+    output.with_suffix(".json").write_text(json.dumps(document, indent=1))
+    tables = markdown(rows)
+    output.with_suffix(".md").write_text(tables)
+    return tables
 
 
 def _servers(folder: Path, checkout: Path, arguments: argparse.Namespace) -> list[Server]:
@@ -94,19 +122,11 @@ def main() -> None:
             say(f"Starting {server.name}")
             stack.callback(server.stop)
             server.start()
-        rows = asyncio.run(measure(servers, arguments.cards, arguments.peers_up_to, plan))
+        rows = asyncio.run(
+            measure(servers, arguments.cards, arguments.peers_up_to, plan, arguments.output)
+        )
         rows += measure_floor(folder / "sqlite" / "sharedbooks.db", arguments.cards)
-    document = {
-        "measured_at": time.strftime("%Y-%m-%d %H:%M"),
-        "machine": f"{os.cpu_count()} cores, {platform.platform()}, Python "
-        f"{platform.python_version()}",
-        "plan": {"rounds": plan.rounds, "seconds": plan.seconds},
-        "rows": rows,
-    }
-    arguments.output.with_suffix(".json").write_text(json.dumps(document, indent=1))
-    table = markdown(rows)
-    arguments.output.with_suffix(".md").write_text(table)
-    print(table)
+    print(write(rows, plan, arguments.output))
 
 
 if __name__ == "__main__":
