@@ -2,6 +2,7 @@
 
 import logging
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ T = TypeVar("T")
 _logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 6
+_LOCK_PAUSE = (0.0002, 0.001)
+"""Seconds between two looks at SQLite's lock."""
 _FIRST_PAUSE = 0.01
 """Seconds before the second attempt; doubled, with jitter, for each one after."""
 
@@ -181,7 +184,7 @@ def _sqlite(url: URL, pool_size: int, busy_timeout: float) -> tuple[Engine, Engi
     for engine in (reader, writer):
         event.listen(engine, "connect", _prepare_sqlite)
     event.listen(reader, "begin", _begin_snapshot)
-    event.listen(writer, "begin", _begin_writing)
+    event.listen(writer, "begin", _begin_writing_within(busy_timeout))
     return reader, writer
 
 
@@ -203,8 +206,37 @@ def _begin_snapshot(connection: Connection) -> None:
     driver.execute("BEGIN")
 
 
-def _begin_writing(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin_writing_within(seconds: float) -> Callable[[Connection], None]:
+    """Return what begins a write transaction, waiting so long for those of other processes.
+
+    SQLite itself would wait up to 100 ms between two looks at the lock, and a writer holds it for
+    one or two.
+    """
+
+    def begin(connection: Connection) -> None:
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute("PRAGMA busy_timeout = 0")
+        try:
+            _poll_for_lock(driver, time.monotonic() + seconds)
+            # Says as SQLAlchemy's error what is in the way, if it still is.
+            if not driver.in_transaction:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            driver.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+    return begin
+
+
+def _poll_for_lock(driver: sqlite3.Connection, deadline: float) -> None:
+    while True:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                return
+        else:
+            return
+        time.sleep(random.uniform(*_LOCK_PAUSE))  # noqa: S311 - jitter is no secret
 
 
 def _postgresql(url: URL, pool_size: int, busy_timeout: float) -> tuple[Engine, Engine]:
