@@ -251,6 +251,7 @@ def _found(reply: Reply, _: Site) -> bool:
 
 
 POLL = Operation("poll: sync-token", poll, _responses(1), target=0.4, target_rate=4000)
+PUT_CHANGED = Operation("PUT, changed", put_changed, _stored, target=2)
 
 OPERATIONS = (
     Operation("OPTIONS (the HTTP stack alone)", _options, _stored),
@@ -265,7 +266,7 @@ OPERATIONS = (
     Operation("multiget, 100 cards", _some, _cards(100, 100), target=4),
     Operation("query, ~10 hits", _query, _cards(SHARE, SHARE + 3), target=2),
     Operation("GET, one card", _get, _found, target=0.4),
-    Operation("PUT, changed", put_changed, _stored, target=2),
+    PUT_CHANGED,
     Operation("PUT, new", _put_new, _stored, target=2),
     Operation("DELETE", _delete, _stored, target=2),
 )

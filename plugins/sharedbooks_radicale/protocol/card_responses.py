@@ -19,7 +19,7 @@ from sharedbooks.domain.cards import (
 )
 from sharedbooks.domain.homes import BookAccess
 from sharedbooks_radicale.protocol.call import Call
-from sharedbooks_radicale.protocol.hrefs import make_href, quote_segment, split_href
+from sharedbooks_radicale.protocol.hrefs import is_plain, make_href, quote_segment, split_href
 from sharedbooks_radicale.protocol.properties import ALIKE_ON_CARDS, CARD, View
 from sharedbooks_radicale.protocol.propstat import (
     PropertyRequest,
@@ -27,7 +27,7 @@ from sharedbooks_radicale.protocol.propstat import (
     property_response,
 )
 from sharedbooks_radicale.protocol.representations import AddressData
-from sharedbooks_radicale.protocol.xml import carddav, dav, element, text
+from sharedbooks_radicale.protocol.xml import carddav, dav, element
 
 _ROWS_AT_ONCE = 500
 _GETETAG = dav("getetag")
@@ -67,6 +67,10 @@ class CardResponses:
 
     def name_of(self, href: str) -> str | None:
         """Return the resource name that a client's href asks for, or None if it is elsewhere."""
+        # Most hrefs are as this server wrote them, and most names are UUIDs.
+        rest = href.removeprefix(self.book_href)
+        if rest and rest != href and is_plain(rest):
+            return rest
         segments = split_href(href, self._view.prefix)
         if segments is None or len(segments) != 3 or segments[:2] != self._path:
             return None
@@ -75,10 +79,10 @@ class CardResponses:
     def of_all(self, connection: Connection) -> Iterator[str]:
         """Write every card of the book."""
         book_id = self._access.book_id
-        if self._template is not None:
-            yield from self._listed(list_hashes(connection, book_id))
-        elif self._address_data is not None:
+        if self._address_data is not None:
             yield from map(self.of, iterate_cards(connection, book_id))
+        elif self._template is not None:
+            yield from self._listed(list_hashes(connection, book_id))
         else:
             yield from map(self.of, list_cards(connection, book_id))
 
@@ -86,7 +90,7 @@ class CardResponses:
         self, connection: Connection, changed: Sequence[tuple[str, str]]
     ) -> Iterator[str]:
         """Write the cards of those names and content hashes."""
-        if self._template is not None:
+        if self._template is not None and self._address_data is None:
             yield from self._listed(changed)
             return
         for card in self.find(connection, [name for name, _ in changed]):
@@ -103,11 +107,14 @@ class CardResponses:
         shown = (self._access, card)
         if self._address_data is None or not isinstance(card, Card):
             return property_response(href, CARD, self._view, shown, self._wanted)
-        data = element(_ADDRESS_DATA, text(self._address_data.text_of(card)))
+        data = self._address_data.xml_of(card)
+        if self._template is not None:
+            return self._template % {"href": href, "hash": card.content_hash, "data": data}
+        data = element(_ADDRESS_DATA, data)
         return property_response(href, CARD, self._view, shown, self._wanted, {_ADDRESS_DATA: data})
 
     def _listed(self, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-        template = self._template or ""
+        template = (self._template or "") % {"href": "%s", "hash": "%s"}
         base = self.book_href
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             yield "".join(
@@ -118,9 +125,9 @@ class CardResponses:
             )
 
     def _listing_template(self) -> str | None:
-        """Return the response of any card, to be filled with href and hash, if that is possible."""
+        """Return the response of any card, with places for what differs, if that is possible."""
         wanted = self._wanted
-        if _GETETAG not in wanted.names or wanted.everything or self._address_data is not None:
+        if _GETETAG not in wanted.names or wanted.everything:
             return None
         found: list[str] = []
         missing: list[str] = []
@@ -129,7 +136,9 @@ class CardResponses:
                 return None
             getter = CARD.getters.get(name)
             if name == _GETETAG:
-                found.append('<D:getetag>"%s"</D:getetag>')
+                found.append('<D:getetag>"%(hash)s"</D:getetag>')
+            elif name == _ADDRESS_DATA and self._address_data is not None:
+                found.append("<CARD:address-data>%(data)s</CARD:address-data>")
             elif getter is None:
                 missing.append(_literal(element(name, None)))
             elif name not in ALIKE_ON_CARDS:
@@ -139,7 +148,7 @@ class CardResponses:
                 place = missing if content is None else found
                 place.append(_literal(element(name, content)))
         absent = "" if wanted.minimal else "".join(missing)
-        return found_response("%s", "".join(found), absent)
+        return found_response("%(href)s", "".join(found), absent)
 
 
 def _literal(xml: str) -> str:

@@ -16,13 +16,14 @@ _SAFE = "@:"
 GROUPS = ".groups"
 """Path segment above the principals of groups; no user can be called so."""
 
-_is_plain = re.compile(r"[A-Za-z0-9._~@:-]*").fullmatch
+is_plain = re.compile(r"[A-Za-z0-9_~@:-][A-Za-z0-9._~@:-]*").fullmatch
+"""True for segments that are the same percent-encoded."""
 
 
 def quote_segment(segment: str) -> str:
     """Return one path segment as it stands in every href; it needs no more escaping in XML."""
     # Nearly all are UUIDs.
-    return segment if _is_plain(segment) else quote(segment, safe=_SAFE)
+    return segment if is_plain(segment) else quote(segment, safe=_SAFE)
 
 
 def make_href(prefix: str, *segments: str, collection: bool) -> str:

@@ -11,7 +11,7 @@ from sharedbooks.vcard.convert import to_version
 from sharedbooks.vcard.jcard import to_jcard
 from sharedbooks.vcard.subset import PropertyChoice, select_properties
 from sharedbooks_radicale.failures import NotAcceptable, Refused
-from sharedbooks_radicale.protocol.xml import carddav
+from sharedbooks_radicale.protocol.xml import carddav, octets_text, text
 
 VCARD_TYPE = "text/vcard"
 JCARD_TYPE = "application/vcard+json"
@@ -51,16 +51,16 @@ class AddressData:
     form: Form
     choices: tuple[PropertyChoice, ...] | None = None
 
-    def text_of(self, card: Card) -> str:
-        """Return what is asked for of a card as text."""
+    def xml_of(self, card: Card) -> str:
+        """Return what is asked for of a card as XML character data."""
         content = self.form.of(card)
         if self.choices is not None:
             content = select_properties(content, self.choices)
         try:
-            return content.decode()
+            return octets_text(content)
         except UnicodeDecodeError:
             # Some clients fold inside a character; such a card is whole only without its folds.
-            return unfold(content).decode(errors="replace")
+            return text(unfold(content).decode(errors="replace"))
 
 
 def read_address_data(node: ET.Element) -> AddressData:

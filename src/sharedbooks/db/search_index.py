@@ -43,26 +43,37 @@ def forget_text(connection: Connection, card_id: int) -> None:
         connection.exec_driver_sql("DELETE FROM card_texts WHERE rowid = ?", (card_id,))
 
 
-def ids_of_cards_with(
-    connection: Connection, book_id: int, property_name: str, folded: str
-) -> set[int]:
-    """Return the ids of all cards of a book with that text in that property, and perhaps more."""
-    if connection.dialect.name == "sqlite" and len(folded) >= TRIGRAM:
-        phrase = '"' + folded.replace('"', '""') + '"'
-        rows = connection.exec_driver_sql(_BY_TRIGRAMS, (phrase, book_id))
-        return {row[0] for row in rows}
-    statement = select(card_properties.c.card_id).where(
-        card_properties.c.book_id == book_id,
-        card_properties.c.name == property_name,
-        card_properties.c.value.contains(folded, autoescape=True),
-    )
-    return set(connection.execute(statement).scalars())
+class BookIndex:
+    """What the index knows of one book, asked for one search."""
 
+    def __init__(self, connection: Connection, book_id: int) -> None:
+        self._connection = connection
+        self._book_id = book_id
+        self._by_text: dict[str, set[int]] = {}
 
-def ids_of_cards_having(connection: Connection, book_id: int, names: Sequence[str]) -> set[int]:
-    """Return the ids of the cards of a book that have one of those rows in the index."""
-    found: set[int] = set()
-    for name in names:
-        rows = _BY_NAME.all(connection, {"book_id": book_id, "name": name})
-        found.update(row[0] for row in rows)
-    return found
+    def cards_with(self, property_name: str, folded: str) -> set[int]:
+        """Return the ids of all cards with that text in that property, and perhaps more."""
+        if self._connection.dialect.name == "sqlite" and len(folded) >= TRIGRAM:
+            return self._cards_with_anywhere(folded)
+        statement = select(card_properties.c.card_id).where(
+            card_properties.c.book_id == self._book_id,
+            card_properties.c.name == property_name,
+            card_properties.c.value.contains(folded, autoescape=True),
+        )
+        return set(self._connection.execute(statement).scalars())
+
+    def cards_having(self, names: Sequence[str]) -> set[int]:
+        """Return the ids of the cards that have a row of one of those names in the index."""
+        found: set[int] = set()
+        for name in names:
+            where = {"book_id": self._book_id, "name": name}
+            found.update(row[0] for row in _BY_NAME.all(self._connection, where))
+        return found
+
+    def _cards_with_anywhere(self, folded: str) -> set[int]:
+        # Clients look for the same text in names and in addresses.
+        if folded not in self._by_text:
+            phrase = '"' + folded.replace('"', '""') + '"'
+            rows = self._connection.exec_driver_sql(_BY_TRIGRAMS, (phrase, self._book_id))
+            self._by_text[folded] = {row[0] for row in rows}
+        return self._by_text[folded]

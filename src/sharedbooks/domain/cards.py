@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import card_properties, cards, removed_names
@@ -101,15 +101,27 @@ _OF_NAME = (
 )
 _BY_NAME = Prepared(select(*_CARD_COLUMNS).where(*_OF_NAME))
 _INFO_BY_NAME = Prepared(select(*_INFO_COLUMNS).where(*_OF_NAME))
-_AMONG_NAMES = (
-    cards.c.book_id == bindparam("book_id"),
-    cards.c.resource_name.in_(bindparam("names", expanding=True)),
-)
-_BY_NAMES = select(*_CARD_COLUMNS).where(*_AMONG_NAMES)
+_BATCHES = (1, 10, 100)
+"""Sizes of the lists of names that statements are prepared for; shorter ones are filled up."""
+
+
+def _by_names(columns: tuple[Any, ...]) -> dict[int, Prepared]:
+    return {
+        size: Prepared(
+            select(*columns).where(
+                cards.c.book_id == bindparam("book_id"),
+                cards.c.resource_name.in_([bindparam(f"name_{i}") for i in range(size)]),
+            )
+        )
+        for size in _BATCHES
+    }
+
+
+_BY_NAMES = _by_names(_CARD_COLUMNS)
 _BY_IDS = select(*_CARD_COLUMNS).where(
     cards.c.book_id == bindparam("book_id"), cards.c.id.in_(bindparam("ids", expanding=True))
 )
-_INFOS_BY_NAMES = select(*_INFO_COLUMNS).where(*_AMONG_NAMES)
+_INFOS_BY_NAMES = _by_names(_INFO_COLUMNS)
 _ALL = (
     select(*_CARD_COLUMNS)
     .where(cards.c.book_id == bindparam("book_id"))
@@ -149,8 +161,6 @@ _DELETE = delete(cards).where(cards.c.id == bindparam("card"))
 _MARK_REMOVED = removed_names.insert()
 
 _CARDS_A_STATEMENT = 200
-_NAMES_A_STATEMENT = 500
-"""SQLite and the network both prefer several statements to one with thousands of names."""
 
 
 def find_card(connection: Connection, book_id: int, resource_name: str) -> Card | None:
@@ -321,11 +331,14 @@ def move_card(
 
 
 def _rows_by_name(
-    connection: Connection, statement: Select[Any], book_id: int, names: Sequence[str]
+    connection: Connection, statements: dict[int, Prepared], book_id: int, names: Sequence[str]
 ) -> Iterator[Any]:
-    for start in range(0, len(names), _NAMES_A_STATEMENT):
-        some = list(names[start : start + _NAMES_A_STATEMENT])
-        yield from connection.execute(statement, {"book_id": book_id, "names": some})
+    for start in range(0, len(names), _BATCHES[-1]):
+        some = names[start : start + _BATCHES[-1]]
+        size = next(size for size in _BATCHES if size >= len(some))
+        filled = [*some, *[some[-1]] * (size - len(some))]
+        where = {f"name_{number}": name for number, name in enumerate(filled)}
+        yield from statements[size].all(connection, {"book_id": book_id, **where})
 
 
 def may_edit(access: BookAccess, creator_id: int | None) -> bool:

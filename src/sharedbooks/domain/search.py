@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection
 
-from sharedbooks.db.search_index import ids_of_cards_having, ids_of_cards_with
+from sharedbooks.db.search_index import BookIndex
 from sharedbooks.domain.cards import Card, get_cards_by_id, iterate_cards
 from sharedbooks.vcard.filters import CardFilter, PropFilter, TextMatch
 from sharedbooks.vcard.index import CUT_MARK, INDEXED_NAMES, MAX_VALUE_LENGTH, fold_text
@@ -18,9 +18,8 @@ Candidates = set[int] | None
 
 def search_cards(connection: Connection, book_id: int, wanted: CardFilter) -> Iterator[Card]:
     """Yield the cards of a book that match, in bounded memory."""
-    narrowed = _combine(
-        (_narrow(connection, book_id, prop) for prop in wanted.props), all_of=wanted.all_of
-    )
+    index = BookIndex(connection, book_id)
+    narrowed = _combine((_narrow(index, prop) for prop in wanted.props), all_of=wanted.all_of)
     if narrowed is None:
         candidates: Iterator[Card] = iterate_cards(connection, book_id)
     else:
@@ -39,20 +38,20 @@ def _combine(parts: Iterable[Candidates], *, all_of: bool) -> Candidates:
     return set.union(*known) if known and len(known) == len(collected) else None
 
 
-def _narrow(connection: Connection, book_id: int, prop: PropFilter) -> Candidates:
+def _narrow(index: BookIndex, prop: PropFilter) -> Candidates:
     """Return which cards can match ``prop`` by what the index says."""
     if prop.name not in INDEXED_NAMES or not prop.defined:
         return None
-    texts = (_narrow_text(connection, book_id, prop.name, text) for text in prop.texts)
+    texts = (_narrow_text(index, prop.name, text) for text in prop.texts)
     # Nothing of parameters or groups is in the index.
     found = _combine([*texts, *(None for _ in prop.params)], all_of=prop.all_of)
     if found is None:
         return None
     # Of a value or a card that was cut, what is looked for may be beyond the cut.
-    return found | ids_of_cards_having(connection, book_id, [prop.name + CUT_MARK, CUT_MARK])
+    return found | index.cards_having([prop.name + CUT_MARK, CUT_MARK])
 
 
-def _narrow_text(connection: Connection, book_id: int, name: str, text: TextMatch) -> Candidates:
+def _narrow_text(index: BookIndex, name: str, text: TextMatch) -> Candidates:
     """Return which cards can have a value of that property that ``text`` accepts."""
     # The index joins components and splits lists, so separators are not found in it.
     if text.negate or set(text.text) & set(";,"):
@@ -61,4 +60,4 @@ def _narrow_text(connection: Connection, book_id: int, name: str, text: TextMatc
     if not folded or len(folded) > MAX_VALUE_LENGTH:
         return None
     # Contains is true for every way to match, and for a list or a name of which one part is meant.
-    return ids_of_cards_with(connection, book_id, name, folded)
+    return index.cards_with(name, folded)
