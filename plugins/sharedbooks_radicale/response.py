@@ -19,7 +19,7 @@ NAMESPACES = (
 )
 """Declarations for the root element of every XML answer."""
 
-_IN_MEMORY = 1024 * 1024
+_IN_MEMORY = 4 * 1024 * 1024
 """Octets of an answer that are kept in memory; a longer one goes to a temporary file.
 
 So a whole book costs no memory, its length is known before the first octet is sent, and a slow

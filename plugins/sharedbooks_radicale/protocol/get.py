@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection
 
-from sharedbooks.domain.cards import CardInfo, get_card, get_card_info, iterate_cards
+from sharedbooks.domain.cards import Card, CardInfo, get_card, get_card_info, iterate_cards
 from sharedbooks.domain.conditions import Conditions
 from sharedbooks.domain.homes import get_book
 from sharedbooks.errors import NotFound
@@ -45,7 +45,9 @@ def get(connection: Connection, call: Call) -> Response:
 def _get_card(connection: Connection, call: Call, book: str, name: str) -> Response:
     access = get_book(connection, call.member.user.id, book)
     form = _form(call)
-    info = get_card_info(connection, access.book_id, name)
+    # Without the content where it is not sent.
+    read = get_card_info if call.request.method == "HEAD" else get_card
+    info = read(connection, access.book_id, name)
     headers = {
         "Content-Type": form.content_type,
         "ETag": info.etag,
@@ -54,10 +56,11 @@ def _get_card(connection: Connection, call: Call, book: str, name: str) -> Respo
     }
     if _is_known(call, info.etag):
         return Response(304, {"ETag": info.etag, "Vary": "Accept"})
-    if call.request.method == "HEAD" and _is_as_stored(form, info):
-        return Response(200, headers, length=info.size)
-    card = get_card(connection, access.book_id, name)
-    return Response(200, headers, form.of(card))
+    if not isinstance(info, Card):
+        if _is_as_stored(form, info):
+            return Response(200, headers, length=info.size)
+        info = get_card(connection, access.book_id, name)
+    return Response(200, headers, form.of(info))
 
 
 def _get_book(connection: Connection, call: Call, name: str) -> Response:

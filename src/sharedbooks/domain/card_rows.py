@@ -1,10 +1,11 @@
 """The rows of a card: the card itself, its search index and the history of its making."""
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import card_properties, cards, removed_names
 from sharedbooks.db.search_index import forget_text, index_texts
 from sharedbooks.db.types import now
@@ -16,7 +17,12 @@ _INSERT_MANY = insert(cards).returning(cards.c.id, sort_by_parameter_order=True)
 # A card has ten of these rows, and SQLAlchemy takes longer to arrange their parameters than a
 # database to store them.
 _INSERT_PROPERTIES = "INSERT INTO card_properties (card_id, book_id, name, value) VALUES ({})"
-_DELETE_PROPERTIES = delete(card_properties).where(card_properties.c.card_id == bindparam("card"))
+_PROPERTIES = Prepared(
+    select(card_properties.c.id, card_properties.c.name, card_properties.c.value).where(
+        card_properties.c.card_id == bindparam("card")
+    )
+)
+_DELETE_ROWS = delete(card_properties).where(card_properties.c.id == bindparam("row"))
 _REVIVE = delete(removed_names).where(
     removed_names.c.book_id == bindparam("book"), removed_names.c.resource_name == bindparam("name")
 )
@@ -65,27 +71,44 @@ def insert_cards(
 def replace_properties(
     connection: Connection, book_id: int, card_id: int, card: PreparedCard
 ) -> None:
-    """Make the search index of a card say what ``card`` says."""
-    connection.execute(_DELETE_PROPERTIES, {"card": card_id})
-    forget_text(connection, card_id)
-    _insert_properties(connection, book_id, [(card_id, card)])
+    """Make the search index of a card say what ``card`` says.
+
+    An edit mostly changes one value, and each row written is several pages of the database.
+    """
+    missing = Counter(tuple(entry) for entry in card.facts.properties)
+    surplus: list[int] = []
+    for row_id, name, value in _PROPERTIES.all(connection, {"card": card_id}):
+        if missing[name, value] > 0:
+            missing[name, value] -= 1
+        else:
+            surplus.append(row_id)
+    added = list(missing.elements())
+    if surplus:
+        connection.execute(_DELETE_ROWS, [{"row": row_id} for row_id in surplus])
+    if added:
+        _insert_rows(connection, [(card_id, book_id, name, value) for name, value in added])
+    if surplus or added:
+        forget_text(connection, card_id)
+        index_texts(connection, [(card_id, _searched_text(card))])
 
 
 def _insert_properties(
     connection: Connection, book_id: int, stored: Sequence[tuple[int, PreparedCard]]
 ) -> None:
-    rows: list[tuple[Any, ...]] = [
+    rows = [
         (card_id, book_id, entry.name, entry.value)
         for card_id, card in stored
         for entry in card.facts.properties
     ]
     if rows:
-        marks = "?, ?, ?, ?" if connection.dialect.paramstyle == "qmark" else "%s, %s, %s, %s"
-        connection.exec_driver_sql(_INSERT_PROPERTIES.format(marks), rows)
-    index_texts(
-        connection,
-        [
-            (card_id, "\n".join(entry.value for entry in card.facts.properties))
-            for card_id, card in stored
-        ],
-    )
+        _insert_rows(connection, rows)
+    index_texts(connection, [(card_id, _searched_text(card)) for card_id, card in stored])
+
+
+def _insert_rows(connection: Connection, rows: Sequence[tuple[int, int, str, str]]) -> None:
+    marks = "?, ?, ?, ?" if connection.dialect.paramstyle == "qmark" else "%s, %s, %s, %s"
+    connection.exec_driver_sql(_INSERT_PROPERTIES.format(marks), list(rows))
+
+
+def _searched_text(card: PreparedCard) -> str:
+    return "\n".join(entry.value for entry in card.facts.properties)

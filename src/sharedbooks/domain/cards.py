@@ -118,9 +118,7 @@ def _by_names(columns: tuple[Any, ...]) -> dict[int, Prepared]:
 
 
 _BY_NAMES = _by_names(_CARD_COLUMNS)
-_BY_IDS = select(*_CARD_COLUMNS).where(
-    cards.c.book_id == bindparam("book_id"), cards.c.id.in_(bindparam("ids", expanding=True))
-)
+_BY_IDS = select(*_CARD_COLUMNS).where(cards.c.id.in_(bindparam("ids", expanding=True)))
 _INFOS_BY_NAMES = _by_names(_INFO_COLUMNS)
 _ALL = (
     select(*_CARD_COLUMNS)
@@ -201,10 +199,10 @@ def get_cards(connection: Connection, book_id: int, names: Sequence[str]) -> Ite
         yield Card(*row)
 
 
-def get_cards_by_id(connection: Connection, book_id: int, ids: Sequence[int]) -> Iterator[Card]:
-    """Yield the cards of the book that exist among those ids, in bounded memory."""
+def get_cards_by_id(connection: Connection, ids: Sequence[int]) -> Iterator[Card]:
+    """Yield the cards that exist among those ids, in bounded memory."""
     for start in range(0, len(ids), _CARDS_A_STATEMENT):
-        where = {"book_id": book_id, "ids": list(ids[start : start + _CARDS_A_STATEMENT])}
+        where = {"ids": list(ids[start : start + _CARDS_A_STATEMENT])}
         for row in connection.execute(_BY_IDS, where).all():
             yield Card(*row)
 

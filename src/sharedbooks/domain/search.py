@@ -23,7 +23,7 @@ def search_cards(connection: Connection, book_id: int, wanted: CardFilter) -> It
     if narrowed is None:
         candidates: Iterator[Card] = iterate_cards(connection, book_id)
     else:
-        candidates = get_cards_by_id(connection, book_id, sorted(narrowed))
+        candidates = get_cards_by_id(connection, sorted(narrowed))
     for card in candidates:
         if wanted.accepts(card.content):
             yield card
