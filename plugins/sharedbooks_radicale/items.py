@@ -1,7 +1,6 @@
 """Cards as Radicale's items, which fetch their content only when somebody reads it."""
 
 import logging
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -13,16 +12,13 @@ from radicale.storage import BaseCollection
 from sqlalchemy import Connection
 
 from sharedbooks.domain.cards import Card, CardInfo, get_cards
-from sharedbooks.vcard.contentlines import unfold
 from sharedbooks_radicale.protocol.properties import http_date
+from sharedbooks_radicale.protocol.representations import card_text
+from sharedbooks_radicale.protocol.xml import characters
 
 _logger = logging.getLogger("sharedbooks.stock")
 
 _FETCHED_AT_ONCE = 200
-
-# Radicale writes text into its answers as it is; one such character, and no client can read the
-# answer, nor ever again sync the book.
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 Reading = Callable[[], AbstractContextManager[Connection]]
 """Gives a session, also after Radicale has left its lock."""
@@ -54,7 +50,9 @@ class CardItem(Item):
     def serialize(self) -> str:
         """Return the card as it is stored, as far as XML and Unicode can say it."""
         if self._text is None:
-            self._text = _decode(self._fetch(self.href or ""))
+            # Radicale writes text into its answers as it is; one character that XML cannot say,
+            # and no client can read the answer, nor ever again sync the book.
+            self._text = characters(card_text(self._fetch(self.href or "")))
         return self._text
 
     @property
@@ -106,12 +104,3 @@ class _Batch:
                 found = get_cards(connection, self._book_id, self._names)
                 self._contents = {card.resource_name: card.content for card in found}
         return self._contents.pop(name, b"")
-
-
-def _decode(content: bytes) -> str:
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        # Folded inside a character, as some clients do: whole only without the folds.
-        text = unfold(content).decode(errors="replace")
-    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)

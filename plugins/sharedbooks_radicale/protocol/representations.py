@@ -59,8 +59,16 @@ class AddressData:
         try:
             return octets_text(content)
         except UnicodeDecodeError:
-            # Some clients fold inside a character; such a card is whole only without its folds.
-            return text(unfold(content).decode(errors="replace"))
+            return text(card_text(content))
+
+
+def card_text(content: bytes) -> str:
+    """Return a card's octets as text; one folded inside a character, without its folds."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        # Some clients fold so; such a card is whole only without its folds.
+        return unfold(content).decode(errors="replace")
 
 
 def read_address_data(node: ET.Element) -> AddressData:

@@ -69,9 +69,14 @@ def _parse(body: bytes) -> ET.Element | None:
 _remembered = lru_cache(maxsize=512)(_parse)
 
 
+def characters(value: str) -> str:
+    """Return ``value``, not escaped, with a mark in place of each character XML cannot say."""
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", value)
+
+
 def text(value: str) -> str:
     """Return ``value`` as XML character data."""
-    return escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", value))
+    return escape(characters(value))
 
 
 def octets_text(content: bytes) -> str:
