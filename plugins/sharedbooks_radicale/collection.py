@@ -25,6 +25,7 @@ from sharedbooks.errors import AccessDenied, InvalidName, InvalidSyncToken, Stor
 from sharedbooks.identifiers import parse_resource_name
 from sharedbooks.runtime import Runtime
 from sharedbooks_radicale.items import CardItem, listed_items, loaded_item
+from sharedbooks_radicale.protocol.patch import MAX_DEAD_PROPERTIES
 from sharedbooks_radicale.protocol.principals import HOME
 from sharedbooks_radicale.protocol.properties import BOOK, ctag, http_date
 from sharedbooks_radicale.scope import current_member
@@ -36,9 +37,6 @@ _DISPLAYNAME = "D:displayname"
 _DESCRIPTION = "CR:addressbook-description"
 _MAX_RESOURCE_SIZE = "CR:max-resource-size"
 _LIVE = frozenset(make_human_tag(name) for name in (*BOOK.getters, *HOME.getters))
-
-_MAX_DEAD_PROPERTIES = 64 * 1024
-"""Characters that clients may store beside a book or home."""
 
 
 class _Tag(str):
@@ -347,7 +345,7 @@ def read_wishes(before: Mapping[str, str], after: Mapping[str, str]) -> Wishes:
     protected = sorted(name for name in wishes if _is_protected(name))
     if protected:
         raise _denied(f"The server's own properties cannot be set: {', '.join(protected)}.")
-    if sum(map(len, after.values())) > _MAX_DEAD_PROPERTIES:
+    if sum(map(len, after.values())) > MAX_DEAD_PROPERTIES:
         raise StoreFull("These properties take too much space.")
     return Wishes(
         wishes.pop(_DISPLAYNAME) or "" if _DISPLAYNAME in wishes else None,

@@ -12,8 +12,8 @@ DESCRIPTION = carddav("addressbook-description")
 
 _SERVERS_OWN = (f"{{{DAV}}}", f"{{{CARDDAV}}}")
 
-_MAX_DEAD_PROPERTIES = 64 * 1024
-"""Characters of XML that clients may store beside a book or home."""
+MAX_DEAD_PROPERTIES = 64 * 1024
+"""Characters that clients may store beside a book or home."""
 
 Propstat = tuple[str, str, str]
 """HTTP status with its phrase, property elements, and an ``error`` element or nothing."""
@@ -77,7 +77,7 @@ def require_space(properties: Mapping[str, str | None]) -> None:
         Refused: they are too large together (507).
     """
     if sum(len(name) + len(value or "") for name, value in properties.items()) > (
-        _MAX_DEAD_PROPERTIES
+        MAX_DEAD_PROPERTIES
     ):
         raise Refused("These properties take too much space.", element="", status=507)
 

@@ -23,11 +23,7 @@ from sharedbooks.domain.prepared_cards import (
     prepare_card,
 )
 from sharedbooks.domain.privileges import Privilege
-from sharedbooks.errors import (
-    AccessDenied,
-    NotFound,
-    UidConflict,
-)
+from sharedbooks.errors import AccessDenied, NotFound, UidConflict
 
 
 @dataclass(frozen=True, slots=True)
