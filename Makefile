@@ -1,7 +1,8 @@
 # `make` prints the targets. Everything is made inside this folder: .venv, demo, caches.
 
 # Debian packages of the servers and tools that the tests start.
-TEST_PACKAGES = postgresql mariadb-server dnsmasq-base openssl
+TEST_PACKAGES = postgresql mariadb-server dnsmasq-base openssl slapd ldap-utils \
+	samba-ad-dc samba-ad-provision samba-dsdb-modules winbind
 
 PYTHON = .venv/bin/python
 INSTALL = $(PYTHON) -m pip install --quiet --quiet --disable-pip-version-check
