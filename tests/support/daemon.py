@@ -101,6 +101,14 @@ class Daemon:
         finally:
             self.kill()  # also what the main process left behind, if it crashed
 
+    def suspend(self) -> None:
+        """Stop it in its tracks: it keeps its connections and answers nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after ``suspend()``."""
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End it and every process it started by SIGKILL, as a crash would; return when gone."""
         if self.running:

@@ -1,8 +1,8 @@
-"""Waiting for things to happen, and loopback ports nobody else has."""
+"""Waiting for things to happen, and loopback ports and addresses nobody else has."""
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import SystemRandom
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ _PAUSE = 0.01
 _PORTS = range(20_000, 32_000)
 _random = SystemRandom()
 _given: set[int] = set()
+_addresses: set[str] = set()
 
 
 def free_port() -> int:
@@ -28,10 +29,22 @@ def free_port() -> int:
             return port
 
 
-def _is_free(port: int) -> bool:
+def free_address(ports: Sequence[int]) -> str:
+    """Return a loopback address on which nothing listens on any of ``ports``.
+
+    For servers whose ports are fixed: they share them, each with an address of its own.
+    """
+    while True:
+        address = f"127.{_random.randrange(1, 255)}.{_random.randrange(256)}.9"
+        if address not in _addresses and all(_is_free(port, address) for port in ports):
+            _addresses.add(address)
+            return address
+
+
+def _is_free(port: int, address: str = LOOPBACK) -> bool:
     with socket.socket() as probe:
         try:
-            probe.bind((LOOPBACK, port))
+            probe.bind((address, port))
         except OSError:
             return False
     return True
