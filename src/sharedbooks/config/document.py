@@ -9,7 +9,7 @@ from typing import Any
 from sharedbooks.errors import ConfigProblem
 
 _SECTION_LINE = re.compile(r"""\s*\[\[?\s*([\w\-."' ]+?)\s*\]""")
-_KEY_LINE = re.compile(r"""\s*([\w\-."' ]+?)\s*=""")
+_KEY_LINE = re.compile(r"""\s*("[^"]*"|'[^']*'|[\w\-."' ]+?)\s*=""")
 _ERROR_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 

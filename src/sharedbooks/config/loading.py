@@ -8,38 +8,18 @@ from typing import Any
 
 from sharedbooks.config.checks import cross_check, locate, read_file, read_password
 from sharedbooks.config.database_url import with_folder, with_password
+from sharedbooks.config.directories import (
+    SECTION,
+    check_directories,
+    read_directories,
+    with_secrets,
+)
 from sharedbooks.config.document import read_document
 from sharedbooks.config.options import OPTIONS, SECTIONS, Config
+from sharedbooks.config.problems import Problems, place_of
 from sharedbooks.config.values import BadValueError
-from sharedbooks.errors import ConfigProblem
 
 _KNOWN = {(option.section, option.key) for option in OPTIONS}
-
-
-class _Problems:
-    """Collects sentences, with file and line put in front of each."""
-
-    def __init__(self, source: Path, lines: dict[tuple[str, ...], int]) -> None:
-        self._source = source
-        self._lines = lines
-        self._found: list[tuple[int, str]] = []
-        self.refused: set[tuple[str, str]] = set()
-
-    def add(self, sentence: str, *places: tuple[str, ...]) -> None:
-        """Add a sentence about the first of ``places`` that stands in the file."""
-        sections = [place[:1] for place in places]
-        line = next((self._lines[at] for at in [*places, *sections] if at in self._lines), None)
-        where = f"{self._source}, line {line}" if line else f"{self._source}"
-        self._found.append((line or 0, f"{where}: {sentence}"))
-
-    def add_value(self, option: tuple[str, str], complaint: str) -> None:
-        """Add that an option's value cannot be used, and so no rule over it can be checked."""
-        self.add(f"[{option[0]}] {option[1]} {complaint}.", option)
-        self.refused.add(option)
-
-    def raise_if_any(self) -> None:
-        if self._found:
-            raise ConfigProblem([sentence for _, sentence in sorted(self._found)])
 
 
 def load_config(path: Path, *, serving: bool = False) -> Config:
@@ -55,15 +35,17 @@ def load_config(path: Path, *, serving: bool = False) -> Config:
     """
     source = path.absolute()
     document = read_document(source)
-    problems = _Problems(source, document.lines)
+    problems = Problems(source, document.lines)
     _refuse_unknown_names(document.tables, problems)
     config = _read_options(document.tables, source, problems)
-    for complaint in cross_check(config):
+    for complaint in (*cross_check(config), *check_directories(config.directories)):
         if problems.refused.isdisjoint(complaint.options):
-            problems.add(complaint.sentence, *complaint.options)
+            places = [place_of(section, key) for section, key in complaint.options]
+            problems.add(complaint.sentence, *places)
     if serving:
         _check_tls_files(config, problems)
     password = _read_password(config, problems)
+    config = replace(config, directories=with_secrets(config.directories, problems))
     problems.raise_if_any()
     if password is None:
         return config
@@ -71,8 +53,10 @@ def load_config(path: Path, *, serving: bool = False) -> Config:
     return replace(config, database=replace(config.database, url=url))
 
 
-def _refuse_unknown_names(tables: dict[str, Any], problems: _Problems) -> None:
+def _refuse_unknown_names(tables: dict[str, Any], problems: Problems) -> None:
     for section, content in tables.items():
+        if section == SECTION:
+            continue  # Any name may stand in it; each directory is checked as it is read.
         if section in SECTIONS and not isinstance(content, dict):
             problems.add(
                 f"[{section}] is a section; write [{section}] on a line of its own and its options "
@@ -89,7 +73,7 @@ def _refuse_unknown_names(tables: dict[str, Any], problems: _Problems) -> None:
             _refuse_unknown_keys(section, content, problems)
 
 
-def _refuse_unknown_keys(section: str, keys: Iterable[str], problems: _Problems) -> None:
+def _refuse_unknown_keys(section: str, keys: Iterable[str], problems: Problems) -> None:
     for key in keys:
         if (section, key) not in _KNOWN:
             problems.add(
@@ -98,10 +82,11 @@ def _refuse_unknown_keys(section: str, keys: Iterable[str], problems: _Problems)
 
 
 def _nearest_section(name: str) -> str:
-    near = get_close_matches(name.lower(), SECTIONS, n=1)
+    sections = {**{section: section for section in SECTIONS}, SECTION: f"{SECTION}.NAME"}
+    near = get_close_matches(name.lower(), sections, n=1)
     if near:
-        return f"Did you mean [{near[0]}]?"
-    known = ", ".join(f"[{section}]" for section in SECTIONS)
+        return f"Did you mean [{sections[near[0]]}]?"
+    known = ", ".join(f"[{section}]" for section in sections.values())
     return f"Remove it; the sections are {known}."
 
 
@@ -120,7 +105,7 @@ def _nearest(section: str, key: str) -> str:
     return "Remove it; docs/configuration.md lists the options."
 
 
-def _read_options(tables: dict[str, Any], source: Path, problems: _Problems) -> Config:
+def _read_options(tables: dict[str, Any], source: Path, problems: Problems) -> Config:
     """Return what the tables set; an option whose value is refused keeps its default."""
     values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for option in OPTIONS:
@@ -136,16 +121,19 @@ def _read_options(tables: dict[str, Any], source: Path, problems: _Problems) -> 
         if isinstance(value, Path):
             value = locate(value, source.parent)
         values[option.section][option.key] = value
+    directories, set_there = read_directories(tables.get(SECTION, {}), source, problems)
+    set_here = {(section, key) for section in values for key in values[section]}
     config = Config(
         **{section: shape(**values[section]) for section, shape in SECTIONS.items()},
+        directories=directories,
         source=source,
-        set_in_file=frozenset((section, key) for section in values for key in values[section]),
+        set_in_file=set_there | set_here,
     )
     url = with_folder(config.database.url, source.parent)
     return replace(config, database=replace(config.database, url=url))
 
 
-def _check_tls_files(config: Config, problems: _Problems) -> None:
+def _check_tls_files(config: Config, problems: Problems) -> None:
     for key, path in (
         ("tls_certificate", config.server.tls_certificate),
         ("tls_key", config.server.tls_key),
@@ -157,7 +145,7 @@ def _check_tls_files(config: Config, problems: _Problems) -> None:
                 problems.add_value(("server", key), str(error))
 
 
-def _read_password(config: Config, problems: _Problems) -> str | None:
+def _read_password(config: Config, problems: Problems) -> str | None:
     if config.database.password_file is None:
         return None
     try:

@@ -2,15 +2,17 @@
 
 A field's type is what the program gets; ``option`` adds how the value is written in the file, its
 default as written there, and its meaning. ``OPTIONS`` is the same table as a flat list.
+Directories, of which there may be any number, have a table of their own.
 """
 # ruff: noqa: RUF009 - option() is dataclasses.field() with this table's columns
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from sharedbooks.config.database_url import DATABASE_URL, masked
+from sharedbooks.config.directory_options import DirectoryConfig
+from sharedbooks.config.option import Option, option
 from sharedbooks.config.values import (
     FILE_PATH,
     HOST,
@@ -19,7 +21,6 @@ from sharedbooks.config.values import (
     PREFIX,
     REALM,
     RESOURCE_NAME,
-    Kind,
     LogFormat,
     LogLevel,
     Network,
@@ -29,54 +30,6 @@ from sharedbooks.config.values import (
     size,
     whole_number,
 )
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option of the configuration file.
-
-    Attributes:
-        section: name of its table in the file.
-        key: its name there.
-        kind: what may be written, and how it is read.
-        default: the default as written in the file; None when there is none.
-        meaning: what it does, for people, as one or more sentences.
-        example: for an option without default, a value as written in the file.
-        mask: for a secret, how its value is shown; None for what anybody may see.
-    """
-
-    section: str
-    key: str
-    kind: Kind[Any]
-    default: object
-    meaning: str
-    example: object
-    mask: Callable[[str], str] | None
-
-    def __str__(self) -> str:
-        return f"[{self.section}] {self.key}"
-
-
-def option(
-    default: object,
-    kind: Kind[T],
-    meaning: str,
-    *,
-    example: object = None,
-    mask: Callable[[str], str] | None = None,
-) -> T:
-    """Return a dataclass field for one option; see ``Option`` for the arguments."""
-    value = None if default is None else kind.read(default)
-    columns = {
-        "kind": kind,
-        "default": default,
-        "meaning": meaning,
-        "example": example,
-        "mask": mask,
-    }
-    return cast("T", field(default=value, repr=mask is None, metadata=columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +181,10 @@ class Config:
     """The whole configuration; ``Config()`` holds the defaults.
 
     Attributes:
+        directories: one for each ``[directory.NAME]``, in the order of the file.
         source: absolute path of the file it was loaded from; None when from none.
-        set_in_file: section and key of each option the file sets, such as ``("log", "level")``.
+        set_in_file: section and key of each option the file sets, such as ``("log", "level")`` or
+            ``("directory.corp", "servers")``.
     """
 
     server: ServerConfig = ServerConfig()
@@ -237,6 +192,7 @@ class Config:
     auth: AuthConfig = AuthConfig()
     books: BooksConfig = BooksConfig()
     log: LogConfig = LogConfig()
+    directories: tuple[DirectoryConfig, ...] = ()
     source: Path | None = None
     set_in_file: frozenset[tuple[str, str]] = frozenset()
 
@@ -255,4 +211,4 @@ OPTIONS = tuple(
     for section, shape in SECTIONS.items()
     for column in fields(shape)
 )
-"""Every option, in the order of the file."""
+"""Every option but those of directories, in the order of the file."""

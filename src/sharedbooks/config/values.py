@@ -76,11 +76,15 @@ class LogFormat(StrEnum):
 
 
 def toml(value: object) -> str:
-    """Return a text, number or list as TOML writes it."""
+    """Return a text, number, list or table as TOML writes it, on one line."""
+    if isinstance(value, Mapping):
+        pairs = ", ".join(f"{toml(key)} = {toml(held)}" for key, held in value.items())
+        return f"{{{pairs}}}"
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _wrong(value: object) -> BadValueError:
+def wrong(value: object) -> BadValueError:
+    """Return the error that quotes ``value``, to be raised."""
     shown = toml(value)
     if len(shown) > _LONGEST_SHOWN:
         shown = f"{shown[:_LONGEST_SHOWN]}…"
@@ -93,7 +97,7 @@ def whole_number(low: int, high: int) -> Kind[int]:
     def read(value: object) -> int:
         # TOML's true and false are Python integers too.
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise _wrong(value)
+            raise wrong(value)
         return value
 
     return Kind(f"a whole number from {low} to {high}", read)
@@ -104,11 +108,11 @@ def _amount(value: object, units: Mapping[str, int]) -> int:
         return value
     match = _QUANTITY.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise _wrong(value)
+        raise wrong(value)
     number, unit = match.groups()
     factors = {name.lower(): factor for name, factor in units.items()}
     if unit and unit.lower() not in factors:
-        raise _wrong(value)
+        raise wrong(value)
     return int(number) * factors.get(unit.lower(), 1)
 
 
@@ -118,7 +122,7 @@ def _quantity(low: str, high: str, units: Mapping[str, int], noun: str, plain: s
     def read(value: object) -> int:
         amount = _amount(value, units)
         if not lowest <= amount <= highest:
-            raise _wrong(value)
+            raise wrong(value)
         return amount
 
     names = ", ".join(units)
@@ -135,69 +139,80 @@ def duration(low: str, high: str) -> Kind[int]:
     return _quantity(low, high, _DURATION_UNITS, "duration", "seconds")
 
 
+def _read_flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise wrong(value)
+    return value
+
+
 def choice(names: type[E]) -> Kind[E]:
     """Return the kind of a value that is one of ``names``."""
 
     def read(value: object) -> E:
         if not isinstance(value, str) or value not in set(names):
-            raise _wrong(value)
+            raise wrong(value)
         return names(value)
 
     return Kind(" or ".join(toml(name) for name in names), read)
 
 
-def _text(value: object) -> str:
+def plain_text(value: object) -> str:
+    """Return a text of one line that is not blank.
+
+    Raises:
+        BadValueError: it is none.
+    """
     if not isinstance(value, str) or not value.strip() or _CONTROL.search(value):
-        raise _wrong(value)
+        raise wrong(value)
     return value
 
 
 def _read_label(value: object) -> str:
-    text = _text(value)
+    text = plain_text(value)
     if len(text) > MAX_NAME_LENGTH:
-        raise _wrong(value)
+        raise wrong(value)
     return text
 
 
 def _read_realm(value: object) -> str:
-    text = _text(value)
+    text = plain_text(value)
     # It stands between quotes in a header, where only ASCII means the same to every client.
     if not text.isascii() or '"' in text or "\\" in text:
-        raise _wrong(value)
+        raise wrong(value)
     return text
 
 
 def _read_resource_name(value: object) -> str:
     try:
-        return parse_resource_name(_text(value))
+        return parse_resource_name(plain_text(value))
     except InvalidName as error:
-        raise _wrong(value) from error
+        raise wrong(value) from error
 
 
 def _read_file_path(value: object) -> Path:
-    return Path(_text(value))
+    return Path(plain_text(value))
 
 
 def _read_host(value: object) -> str:
-    text = _text(value)
+    text = plain_text(value)
     try:
         ip_address(text)
     except ValueError:
         # A name of digits and dots only is an address with a slip of the pen.
         if not _HOST_NAME.fullmatch(text) or not re.search("[A-Za-z]", text):
-            raise _wrong(value) from None
+            raise wrong(value) from None
     return text
 
 
 def _read_prefix(value: object) -> str:
     if not isinstance(value, str) or not _PREFIX.fullmatch(value):
-        raise _wrong(value)
+        raise wrong(value)
     return value
 
 
 def _read_network(value: object) -> Network:
     try:
-        return ip_network(_text(value))
+        return ip_network(plain_text(value))
     except (ValueError, BadValueError):
         raise BadValueError(f"holds {toml(value)}{_hint(value)}") from None
 
@@ -212,9 +227,12 @@ def _hint(value: object) -> str:
 
 def _read_networks(value: object) -> tuple[Network, ...]:
     if not isinstance(value, list):
-        raise _wrong(value)
+        raise wrong(value)
     return tuple(_read_network(element) for element in value)
 
+
+FLAG = Kind("true or false", _read_flag)
+"""A switch."""
 
 LABEL = Kind(f"a text of 1 to {MAX_NAME_LENGTH} characters on one line", _read_label)
 """A text shown to people."""
