@@ -99,6 +99,18 @@ class StoreFull(SharedbooksError):
     """The database has no space left."""
 
 
+class DirectoryUnavailable(SharedbooksError):
+    """No server of a directory gives an answer that can be used.
+
+    Attributes:
+        retry_after: seconds after which it is worth asking again.
+    """
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class ServerFailed(SharedbooksError):
     """The server cannot start its workers, keeps losing them, or does not answer a probe."""
 

@@ -1,0 +1,1 @@
+"""Directories over LDAP: connections, logins, people and groups, directory books."""
