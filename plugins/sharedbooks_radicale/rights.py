@@ -78,6 +78,9 @@ def _letters(connection: Connection, user_name: str, book: str) -> str:
     access = find_book(connection, user.id, book)
     if access is None:
         return _FREE_NAME
-    if access.owned:
+    if access.owned and not access.read_only:
         return _OWN_BOOK
-    return _SHARED_BOOK_TO_READ if access.privilege is Privilege.READ else _SHARED_BOOK
+    # On a read-only book a manager's only right to write is to its name, and there is no letter
+    # for that alone: they would be told that they may write cards.
+    to_read = access.read_only or access.privilege is Privilege.READ
+    return _SHARED_BOOK_TO_READ if to_read else _SHARED_BOOK

@@ -1,6 +1,7 @@
 """``sharedbooks book``."""
 
 KEYS = {
+    "read_only",
     *("reference", "name", "owner", "display_name", "description"),
     *("cards", "revision", "created_at", "changed_at"),
 }

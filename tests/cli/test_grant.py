@@ -51,6 +51,7 @@ def test_explain_tells_every_reason_the_strongest_first(office):
         "user": "alice",
         "book": "crm",
         "privilege": "write",
+        "read_only": False,
         "enabled": True,
         "reasons": [
             {"privilege": "write", "reason": "granted to group sales"},
@@ -74,6 +75,7 @@ def test_explain_no_privilege_is_no_failure(office):
         "user": "bob",
         "book": "crm",
         "privilege": None,
+        "read_only": False,
         "enabled": True,
         "reasons": [],
     }

@@ -7,8 +7,19 @@ from itertools import count
 from typing import Self
 
 from sharedbooks.db.engine import Database
-from sharedbooks.domain import books, cards, credentials, grants, homes, principals
+from sharedbooks.domain import (
+    books,
+    bulk,
+    cards,
+    credentials,
+    directory_books,
+    grants,
+    homes,
+    principals,
+)
 from sharedbooks.domain.books import Book
+from sharedbooks.domain.history import Actor
+from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import Principal, PrincipalKind
 from sharedbooks.domain.privileges import PRIVILEGES_BY_NAME
 from sharedbooks.identifiers import BookReference
@@ -142,6 +153,21 @@ class World:
         """Make a book of this very name."""
         with self.database.write() as connection:
             return books.add_book(connection, reference, **more)
+
+    def directory_book(self, name: str, *contents: bytes) -> Book:
+        """Make a book whose cards come from a directory; the name gets a number."""
+        book = self.book(name)
+        prepared = [prepare_card(content, max_size=len(content)) for content in contents]
+        with self.database.write() as connection:
+            directory_books.add_directory_book(connection, book.reference, "corp")
+            actor = Actor(None, "directory:corp", "", "")
+            bulk.store_cards(connection, book.id, actor, prepared, from_directory=True)
+        return book
+
+    def release(self, book: Book) -> None:
+        """Make an ordinary book of one whose cards come from a directory."""
+        with self.database.write() as connection:
+            directory_books.release_book(connection, book.id)
 
     def own_book(self, member: Member, name: str = "contacts") -> Book:
         """The book of that name that a member owns, once they have logged in."""

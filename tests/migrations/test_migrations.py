@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, select, text
@@ -16,6 +17,7 @@ from sharedbooks.db.upgrade import (
     _LOCK_NUMBER,
     SchemaState,
     SchemaStatus,
+    _config,
     require_current_schema,
     schema_status,
     upgrade_schema,
@@ -48,6 +50,19 @@ def _claim(database: Database, revision: str) -> None:
     """Let the database say that it holds another schema."""
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :new"), {"new": revision})
+
+
+_FIRST_CARD = (
+    """INSERT INTO address_books (id, owner_id, name, display_name, description, properties,
+    sync_key, revision, created_at, changed_at, deletion)
+    VALUES (7, 1, 'sales', 'sales', '', '{}', 'key', 1, 0, 0, 0)""",
+    """INSERT INTO cards (id, book_id, resource_name, card_uid, content_hash, revision, size,
+    version, kind, display_name, created_at, changed_at, content)
+    VALUES (8, 7, 'ann.vcf', 'ann', '0', 1, 1, '3.0', 'individual', 'Ann', 0, 0, :content)""",
+    """INSERT INTO card_properties (card_id, book_id, name, value)
+    VALUES (8, 7, 'FN', 'ann example')""",
+)
+"""A book with a card as the first schema has them."""
 
 
 def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
@@ -202,19 +217,19 @@ def test_state_of_an_old_database(database: Database, monkeypatch: pytest.Monkey
 
 @pytest.mark.databases("sqlite")
 def test_cards_of_a_database_without_search_index_are_found_after_the_upgrade(
-    database: Database,
+    blank: Database,
 ) -> None:
-    device = make_device(database)
-    device.put("ann.vcf", vcard())
-    with database.write() as connection:
-        connection.execute(text("DROP TABLE card_texts"))
-    _claim(database, "0001")
-    assert schema_status(database).state is SchemaState.OLD
-    upgrade_schema(database)
-    name = next(row.removeprefix(b"FN:") for row in vcard().splitlines() if row[:3] == b"FN:")
-    wanted = CardFilter((PropFilter("FN", texts=(TextMatch(name.decode()),)),))
-    with database.read() as connection:
-        found = search_cards(connection, device.access().book_id, wanted)
+    with blank.write() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in _FIRST_CARD:
+            connection.execute(text(statement), {"content": vcard(name="Ann Example")})
+    assert schema_status(blank).state is SchemaState.OLD
+    upgrade_schema(blank)
+    wanted = CardFilter((PropFilter("FN", texts=(TextMatch("Ann Example"),)),))
+    with blank.read() as connection:
+        found = search_cards(connection, 7, wanted)
         assert [card.resource_name for card in found] == ["ann.vcf"]
 
 

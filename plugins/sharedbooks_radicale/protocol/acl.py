@@ -54,9 +54,10 @@ ACL_RESTRICTIONS = "<D:grant-only/><D:no-invert/>"
 """What every list keeps to (RFC 3744, 5.6)."""
 
 
-def _entry(principal: str, privilege: Privilege) -> str:
+def _entry(principal: str, privilege: Privilege, *, read_only: bool = False) -> str:
     granted = "".join(
-        f"<D:privilege><D:{name}/></D:privilege>" for name in privilege_names(privilege)
+        f"<D:privilege><D:{name}/></D:privilege>"
+        for name in privilege_names(privilege, read_only=read_only)
     )
     return (
         f"<D:ace><D:principal>{principal}</D:principal>"
@@ -64,7 +65,11 @@ def _entry(principal: str, privilege: Privilege) -> str:
     )
 
 
-OWNERS_ACL = _entry("<D:property><D:owner/></D:property>", Privilege.MANAGE)
+def _owners_entry(*, read_only: bool) -> str:
+    return _entry("<D:property><D:owner/></D:property>", Privilege.MANAGE, read_only=read_only)
+
+
+OWNERS_ACL = _owners_entry(read_only=False)
 """The list of a home, and what comes first in that of a user's book: everything for the owner."""
 
 
@@ -89,8 +94,10 @@ def read_acls(
 
 def _book_acl(prefix: str, book: BookAccess, grantees: Sequence[Grantee]) -> str:
     # The organisation owns books without being a principal that anybody can look at.
-    entries = [] if book.owner is None else [OWNERS_ACL]
+    entries = [] if book.owner is None else [_owners_entry(read_only=book.read_only)]
     for grantee in grantees:
         href = principal_href(prefix, grantee.principal.kind, grantee.principal.name)
-        entries.append(_entry(f"<D:href>{href}</D:href>", grantee.privilege))
+        entries.append(
+            _entry(f"<D:href>{href}</D:href>", grantee.privilege, read_only=book.read_only)
+        )
     return "".join(entries)

@@ -17,10 +17,15 @@ _ON_BOOK = {
     ),
 }  # fmt: skip
 
+_ON_READ_ONLY_BOOK = {
+    **dict.fromkeys(Privilege, _READ),
+    Privilege.MANAGE: (*_READ, "read-acl", "write-properties"),
+}
 
-def privilege_names(privilege: Privilege) -> tuple[str, ...]:
+
+def privilege_names(privilege: Privilege, *, read_only: bool = False) -> tuple[str, ...]:
     """The local names of what a privilege allows on a book."""
-    return _ON_BOOK[privilege]
+    return (_ON_READ_ONLY_BOOK if read_only else _ON_BOOK)[privilege]
 
 
 def _privilege_set(names: tuple[str, ...]) -> str:
@@ -28,6 +33,9 @@ def _privilege_set(names: tuple[str, ...]) -> str:
 
 
 _BOOK_SETS = {privilege: _privilege_set(names) for privilege, names in _ON_BOOK.items()}
+_READ_ONLY_BOOK_SETS = {
+    privilege: _privilege_set(names) for privilege, names in _ON_READ_ONLY_BOOK.items()
+}
 _READ_SET = _privilege_set(_READ)
 _EDITABLE_CARD_SET = _privilege_set((*_READ, "write-content"))
 _HOME_SET = _BOOK_SETS[Privilege.MANAGE]
@@ -45,7 +53,7 @@ def home_privileges() -> str:
 
 def book_privileges(access: BookAccess) -> str:
     """The privilege set of a member on a book."""
-    return _BOOK_SETS[access.privilege]
+    return (_READ_ONLY_BOOK_SETS if access.read_only else _BOOK_SETS)[access.privilege]
 
 
 def card_privileges(access: BookAccess, creator_id: int | None) -> str:

@@ -7,11 +7,10 @@ from email.utils import formatdate
 from typing import Generic, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
-from sharedbooks.domain.cards import CardInfo
+from sharedbooks.domain.cards import CardInfo, may_add
 from sharedbooks.domain.changes import sync_token
 from sharedbooks.domain.homes import BookAccess
 from sharedbooks.domain.principals import Principal
-from sharedbooks.domain.privileges import Privilege
 from sharedbooks_radicale.protocol.acl import (
     ACL,
     ACL_RESTRICTIONS,
@@ -121,7 +120,8 @@ def resource_id(kind: str, row_id: int, created_at: int) -> str:
 
 def ctag(access: BookAccess) -> str:
     """Return what changes when the book's cards change, or what the member may do with them."""
-    return f"{access.sync_key}-{access.revision}-{int(access.privilege)}"
+    read_only = "r" if access.read_only else ""
+    return f"{access.sync_key}-{access.revision}-{int(access.privilege)}{read_only}"
 
 
 def reports(*names: str) -> str:
@@ -197,7 +197,7 @@ ROOT: PropertyTable[None] = make_table(
 
 
 def _add_member(view: View, access: BookAccess) -> str | None:
-    if access.privilege < Privilege.CREATE:
+    if not may_add(access):
         return None
     book = make_href(view.prefix, view.user.name, access.name, collection=True)
     return f"<D:href>{book}?{ADD_MEMBER}</D:href>"

@@ -27,7 +27,7 @@ from sharedbooks.domain.books import (
 from sharedbooks.domain.grants import list_grants
 from sharedbooks.domain.homes import add_own_book
 from sharedbooks.domain.principals import PrincipalKind, get_group, list_members
-from sharedbooks.domain.privileges import Privilege
+from sharedbooks.domain.privileges import Privilege, cap
 from sharedbooks.identifiers import BookReference
 
 _COLUMNS = {
@@ -39,6 +39,7 @@ _COLUMNS = {
 }
 _LABELS = {
     **_COLUMNS,
+    "read_only": "Read-only",
     "description": "Description",
     "created_at": "Created",
     "changed_at": "Changed",
@@ -181,6 +182,7 @@ def _document(connection: Connection, shown: Book) -> dict[str, object]:
         "display_name": shown.display_name,
         "description": shown.description,
         "cards": count_cards(connection, shown.id),
+        "read_only": shown.read_only,
         "revision": shown.revision,
         "created_at": moment(shown.created_at),
         "changed_at": moment(shown.changed_at),
@@ -197,5 +199,6 @@ def _members(connection: Connection, shown: Book) -> list[Row]:
             group = get_group(connection, each.grantee)
             names = [member.name for member in list_members(connection, group)]
         for name in names:
-            strongest[name] = max(each.privilege, strongest.get(name, each.privilege))
+            privilege = cap(each.privilege, read_only=shown.read_only)
+            strongest[name] = max(privilege, strongest.get(name, privilege))
     return [{"user": name, "privilege": str(strongest[name])} for name in sorted(strongest)]

@@ -11,13 +11,17 @@ from sharedbooks.cli.parameters import book_argument, grantee_argument, user_arg
 from sharedbooks.cli.store import open_store
 from sharedbooks.domain.books import Book, list_books
 from sharedbooks.domain.grants import explain, list_grants, remove_grant, set_grant
-from sharedbooks.domain.privileges import PRIVILEGES_BY_NAME, Privilege
+from sharedbooks.domain.privileges import PRIVILEGES_BY_NAME, Privilege, cap
 from sharedbooks.identifiers import BookReference, GranteeReference, parse_book_reference
 
 GRANT_COLUMNS = {"grantee": "Grantee", "privilege": "Privilege", "granted_at": "Granted"}
 """How the grants of one book are shown."""
 
 _COLUMNS = {"book": "Book", **GRANT_COLUMNS}
+_CAPPED = (
+    "The cards come from a directory, so nobody adds, changes or deletes any; manage allows to "
+    "rename and describe the book, every other privilege to read it."
+)
 
 
 def grant_rows(connection: Connection, book: Book) -> list[Row]:
@@ -128,11 +132,14 @@ def explain_(invocation: Invocation, user_name: str, reference: BookReference) -
 
     def work(connection: Connection) -> Row:
         found = find_user(connection, user_name)
-        reasons = explain(connection, found, find_book(connection, reference))
+        book = find_book(connection, reference)
+        reasons = explain(connection, found, book)
+        strongest = cap(reasons[0].privilege, read_only=book.read_only) if reasons else None
         return {
             "user": user_name,
             "book": str(reference),
-            "privilege": str(reasons[0].privilege) if reasons else None,
+            "privilege": None if strongest is None else str(strongest),
+            "read_only": book.read_only,
             "enabled": found.enabled,
             "reasons": [
                 {"privilege": str(reason.privilege), "reason": reason.text} for reason in reasons
@@ -143,6 +150,9 @@ def explain_(invocation: Invocation, user_name: str, reference: BookReference) -
         document = store.database.run_read(work)
     if invocation.as_json or document["reasons"]:
         labels = {"user": "User", "enabled": "Enabled", "book": "Book", "privilege": "Privilege"}
+        if document["read_only"]:
+            labels["note"] = "Note"
+            document = {**document, "note": _CAPPED}
         columns = {"privilege": "Privilege", "reason": "Reason"}
         show_details(invocation, document, labels, {"reasons": columns})
     else:

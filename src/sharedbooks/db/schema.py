@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from sharedbooks.db.types import exact_text, identity, octets
@@ -116,6 +117,8 @@ address_books = Table(
     Column("deleted_at", BigInteger),
     # 0 while the book lives, its id after deletion: frees the name without losing the row.
     Column("deletion", BigInteger, nullable=False),
+    # Its cards come from a directory, and nobody else may add, change or delete any.
+    Column("read_only", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("owner_id", "name", "deletion"),
     **_MARIADB,
 )
@@ -223,5 +226,50 @@ card_versions = Table(
     UniqueConstraint("book_id", "revision"),
     Index(None, "book_id", "card_uid"),
     Index(None, "actor_id"),
+    **_MARIADB,
+)
+
+directory_books = Table(
+    "directory_books",
+    metadata,
+    Column("book_id", ForeignKey("address_books.id", ondelete="CASCADE"), primary_key=True),
+    # The name of the directory in the configuration.
+    Column("directory", exact_text(64), nullable=False),
+    # Empty: as the directory's configuration says.
+    Column("base", Text, nullable=False),
+    Column("filter", Text, nullable=False),
+    # Which groups become contact groups; null: none, empty: those of the configuration.
+    Column("group_filter", Text),
+    # vCard property to attributes, over what the configuration says.
+    Column("mapping", JSON, nullable=False),
+    # What the stamps of the entries hold for: the server that gave them, and how cards are made.
+    Column("stamps_of", exact_text(255), nullable=False),
+    Column("synced_at", BigInteger),
+    # The sync that has the book to itself, and until when it is believed to be alive.
+    Column("lease", exact_text(32), nullable=False),
+    Column("leased_until", BigInteger, nullable=False),
+    Index(None, "directory"),
+    **_MARIADB,
+)
+
+directory_entries = Table(
+    "directory_entries",
+    metadata,
+    Column("book_id", ForeignKey("address_books.id", ondelete="CASCADE"), nullable=False),
+    # The stable id of the entry in its directory.
+    Column("source_id", exact_text(255), nullable=False),
+    Column("is_group", Boolean, nullable=False),
+    Column("card_uid", exact_text(255), nullable=False),
+    # Hash of the normalised DN, by which other entries name this one.
+    Column("dn_hash", exact_text(32), nullable=False),
+    Column("name", String(255), nullable=False),
+    # Changes when the entry does; empty: to be read at the next sync in any case.
+    Column("stamp", exact_text(64), nullable=False),
+    # Hash of the DN of the manager, whose name is in the card; null without one.
+    Column("manager_hash", exact_text(32)),
+    # Why the entry as it is now did not become a card; null if it did.
+    Column("problem", Text),
+    PrimaryKeyConstraint("book_id", "source_id"),
+    Index(None, "book_id", "manager_hash"),
     **_MARIADB,
 )

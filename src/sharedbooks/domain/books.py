@@ -19,7 +19,8 @@ class Book:
     """An address book; ``owner`` is a user's name, or None for a book of the organisation.
 
     ``created_at`` and ``changed_at`` are microseconds since 1970, UTC. ``properties`` are dead
-    WebDAV properties (Clark name to XML text).
+    WebDAV properties (Clark name to XML text). Nobody but a directory changes the cards of a
+    ``read_only`` one.
     """
 
     id: int
@@ -33,6 +34,7 @@ class Book:
     revision: int
     created_at: int
     changed_at: int
+    read_only: bool
 
     @property
     def reference(self) -> BookReference:
@@ -54,6 +56,7 @@ def _select_books() -> Select[Any]:
             address_books.c.revision,
             address_books.c.created_at,
             address_books.c.changed_at,
+            address_books.c.read_only,
         )
         .join(principals, principals.c.id == address_books.c.owner_id)
         .where(address_books.c.deletion == 0)

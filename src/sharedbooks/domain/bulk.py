@@ -1,4 +1,4 @@
-"""Storing many cards at once, as an import does."""
+"""Storing and deleting many cards at once, as an import or a directory does."""
 
 import uuid
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from sharedbooks.db.schema import cards
 from sharedbooks.domain.books import lock_book
-from sharedbooks.domain.card_rows import insert_cards
+from sharedbooks.domain.card_rows import RemovedCard, insert_cards, remove_rows
 from sharedbooks.domain.cards import Card, get_cards, replace_card
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.history import Actor
@@ -23,6 +23,14 @@ _BLANK_AROUND = b"\xef\xbb\xbf \t\r\n"
 _HOLDERS = select(cards.c.card_uid, cards.c.resource_name, cards.c.content_hash).where(
     cards.c.book_id == bindparam("book_id"),
     cards.c.card_uid.in_(bindparam("uids", expanding=True)),
+)
+_WITH_UIDS = (
+    select(cards.c.id, cards.c.resource_name, cards.c.card_uid, cards.c.content)
+    .where(
+        cards.c.book_id == bindparam("book_id"),
+        cards.c.card_uid.in_(bindparam("uids", expanding=True)),
+    )
+    .order_by(cards.c.id)
 )
 _NAMES_TAKEN = select(cards.c.resource_name).where(
     cards.c.book_id == bindparam("book_id"),
@@ -56,7 +64,12 @@ def with_content_uid(card: PreparedCard) -> PreparedCard:
 
 
 def store_cards(
-    connection: Connection, book_id: int, actor: Actor, some: Sequence[PreparedCard]
+    connection: Connection,
+    book_id: int,
+    actor: Actor,
+    some: Sequence[PreparedCard],
+    *,
+    from_directory: bool = False,
 ) -> BulkResult:
     """Store cards, each with a UID of its own, in a book; other writers of it wait meanwhile.
 
@@ -66,6 +79,7 @@ def store_cards(
 
     Raises:
         NotFound: the book is gone.
+        AccessDenied: the book is read-only, or with ``from_directory`` is not.
     """
     lock_book(connection, book_id)
     uids = [card.card_uid for card in some]
@@ -87,12 +101,38 @@ def store_cards(
     )
     steps = len(new) + len(edits)
     if steps:
-        first = raise_revision(connection, book_id, steps) - steps + 1
+        last = raise_revision(connection, book_id, steps, from_directory=from_directory)
+        first = last - steps + 1
         if new:
             insert_cards(connection, book_id, actor, first, _named(connection, book_id, new))
         for revision, edit in enumerate(edits, start=first + len(new)):
             replace_card(connection, book_id, edit.existing, edit.card, actor, revision)
     return BulkResult(len(new), len(edits), len(some) - steps)
+
+
+def remove_cards(
+    connection: Connection,
+    book_id: int,
+    actor: Actor,
+    card_uids: Sequence[str],
+    *,
+    from_directory: bool = False,
+) -> int:
+    """Delete the cards with those UIDs from a book, and return how many there were.
+
+    History keeps them. Some hundred a transaction is a good number, as with ``store_cards``.
+
+    Raises:
+        NotFound: the book is gone.
+        AccessDenied: the book is read-only, or with ``from_directory`` is not.
+    """
+    lock_book(connection, book_id)
+    rows = connection.execute(_WITH_UIDS, {"book_id": book_id, "uids": list(card_uids)})
+    removed = [RemovedCard(*row) for row in rows]
+    if removed:
+        last = raise_revision(connection, book_id, len(removed), from_directory=from_directory)
+        remove_rows(connection, book_id, actor, last - len(removed) + 1, removed)
+    return len(removed)
 
 
 def _edits(connection: Connection, book_id: int, differing: dict[str, PreparedCard]) -> list[_Edit]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
@@ -22,10 +23,22 @@ _PROPERTIES = Prepared(
         card_properties.c.card_id == bindparam("card")
     )
 )
+_DELETE_PROPERTIES = delete(card_properties).where(card_properties.c.card_id == bindparam("card"))
+_DELETE = delete(cards).where(cards.c.id == bindparam("card"))
+_MARK_REMOVED = insert(removed_names)
 _DELETE_ROWS = delete(card_properties).where(card_properties.c.id == bindparam("row"))
 _REVIVE = delete(removed_names).where(
     removed_names.c.book_id == bindparam("book"), removed_names.c.resource_name == bindparam("name")
 )
+
+
+class RemovedCard(NamedTuple):
+    """What of a card is needed to delete it; ``content`` is kept in history."""
+
+    id: int
+    resource_name: str
+    card_uid: str
+    content: bytes
 
 
 def insert_cards(
@@ -90,6 +103,35 @@ def replace_properties(
     if surplus or added:
         forget_text(connection, card_id)
         index_texts(connection, [(card_id, _searched_text(card))])
+
+
+def remove_rows(
+    connection: Connection,
+    book_id: int,
+    actor: Actor,
+    first_revision: int,
+    removed: Sequence[RemovedCard],
+) -> None:
+    """Delete cards, at least one, each with a revision of its own from the first on."""
+    ids = [{"card": card.id} for card in removed]
+    connection.execute(_DELETE_PROPERTIES, ids)
+    for card in removed:
+        forget_text(connection, card.id)
+    connection.execute(_DELETE, ids)
+    revisions = range(first_revision, first_revision + len(removed))
+    numbered = list(zip(revisions, removed, strict=True))
+    connection.execute(
+        _MARK_REMOVED,
+        [
+            {"book_id": book_id, "resource_name": card.resource_name, "revision": revision}
+            for revision, card in numbered
+        ],
+    )
+    changes = [
+        Change(revision, Action.DELETE, card.resource_name, card.card_uid, card.content)
+        for revision, card in numbered
+    ]
+    record(connection, book_id, actor, changes)
 
 
 def _insert_properties(

@@ -5,13 +5,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from sharedbooks.db.prepared import Prepared
-from sharedbooks.db.schema import card_properties, cards, removed_names
-from sharedbooks.db.search_index import forget_text
+from sharedbooks.db.schema import cards
 from sharedbooks.db.types import now
-from sharedbooks.domain.card_rows import insert_cards, replace_properties
+from sharedbooks.domain.card_rows import (
+    RemovedCard,
+    insert_cards,
+    remove_rows,
+    replace_properties,
+)
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.conditions import UNCONDITIONAL, Conditions, make_etag
 from sharedbooks.domain.history import Action, Actor, Change, record
@@ -150,9 +154,6 @@ _UPDATE = (
         }
     )
 )  # fmt: skip
-_DELETE_PROPERTIES = delete(card_properties).where(card_properties.c.card_id == bindparam("card"))
-_DELETE = delete(cards).where(cards.c.id == bindparam("card"))
-_MARK_REMOVED = removed_names.insert()
 
 _CARDS_A_STATEMENT = 200
 
@@ -294,13 +295,8 @@ def delete_card(
     _require_privilege(access, card, missing="unbind")
     conditions.require(card.etag)
     revision = raise_revision(connection, access.book_id)
-    connection.execute(_DELETE_PROPERTIES, {"card": card.id})
-    forget_text(connection, card.id)
-    connection.execute(_DELETE, {"card": card.id})
-    removed = {"book_id": access.book_id, "resource_name": resource_name, "revision": revision}
-    connection.execute(_MARK_REMOVED, removed)
-    change = Change(revision, Action.DELETE, resource_name, card.card_uid, card.content)
-    record(connection, access.book_id, actor, [change])
+    removed = RemovedCard(card.id, resource_name, card.card_uid, card.content)
+    remove_rows(connection, access.book_id, actor, revision, [removed])
 
 
 def move_card(
@@ -335,8 +331,15 @@ def _rows_by_name(
         yield from statements[size].all(connection, {"book_id": book_id, **where})
 
 
+def may_add(access: BookAccess) -> bool:
+    """True if the member may add cards to the book."""
+    return not access.read_only and access.privilege >= Privilege.CREATE
+
+
 def may_edit(access: BookAccess, creator_id: int | None) -> bool:
     """True if the member may change and delete a card that ``creator_id`` has added."""
+    if access.read_only:
+        return False
     if access.privilege is Privilege.EDIT_OWN:
         return creator_id == access.user_id
     return access.privilege >= Privilege.WRITE
@@ -346,7 +349,7 @@ def _require_privilege(
     access: BookAccess, existing: Card | None, missing: str = "write-content"
 ) -> None:
     if existing is None:
-        if access.privilege < Privilege.CREATE:
+        if not may_add(access):
             raise AccessDenied("You may not add cards to this address book.", privileges=["bind"])
     elif not may_edit(access, existing.creator_id):
         raise AccessDenied("You may not change this card.", privileges=[missing])

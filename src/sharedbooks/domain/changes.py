@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import address_books, cards, removed_names
 from sharedbooks.db.types import now
-from sharedbooks.errors import InvalidSyncToken
+from sharedbooks.errors import AccessDenied, InvalidSyncToken
 
 _PREFIX = "urn:sharedbooks:sync:"
 _WHOLE_BOOK = "all"
@@ -53,7 +53,10 @@ _REMOVED = Prepared(
 )
 _RAISE = (
     update(address_books)
-    .where(address_books.c.id == bindparam("book"))
+    .where(
+        address_books.c.id == bindparam("book"),
+        address_books.c.read_only == bindparam("wanted"),
+    )
     .values(revision=address_books.c.revision + bindparam("steps"), changed_at=bindparam("moment"))
 )
 _REVISION = select(address_books.c.revision).where(address_books.c.id == bindparam("book"))
@@ -104,12 +107,27 @@ def changes_since(
     )
 
 
-def raise_revision(connection: Connection, book_id: int, steps: int = 1) -> int:
+def raise_revision(
+    connection: Connection, book_id: int, steps: int = 1, *, from_directory: bool = False
+) -> int:
     """Add ``steps`` to the revision of a book that this transaction has locked; return the new one.
 
-    Each change of a card takes one step.
+    Each change of a card takes one step. So no card of a read-only book changes but for
+    ``from_directory``, whoever asks and in whatever way; and the directory changes no other book.
+
+    Raises:
+        AccessDenied: the book is read-only, or not one of a directory.
     """
-    connection.execute(_RAISE, {"book": book_id, "steps": steps, "moment": now()})
+    where = {"book": book_id, "steps": steps, "moment": now(), "wanted": from_directory}
+    if connection.execute(_RAISE, where).rowcount == 0:
+        if from_directory:
+            raise AccessDenied(
+                "This address book does not belong to a directory any more.", privileges=["bind"]
+            )
+        raise AccessDenied(
+            "The cards of this address book come from a directory; they are changed there.",
+            privileges=["write-content"],
+        )
     return int(connection.execute(_REVISION, {"book": book_id}).scalar_one())
 
 

@@ -28,7 +28,7 @@ from sharedbooks.db.types import json_text, now, read_json
 from sharedbooks.domain.books import add_book, delete_book, get_book_by_id, lock_book, set_book
 from sharedbooks.domain.grants import effective_privilege, granted_books
 from sharedbooks.domain.principals import Principal, lock_principal
-from sharedbooks.domain.privileges import Privilege
+from sharedbooks.domain.privileges import Privilege, cap
 from sharedbooks.errors import AccessDenied, Conflict, NotFound
 from sharedbooks.identifiers import MAX_NAME_LENGTH, BookReference, parse_resource_name
 
@@ -43,6 +43,8 @@ class BookAccess:
 
     ``name`` is its path segment in the member's home; ``display_name``, ``description`` and
     ``properties`` are the member's own where they set any. ``user_id`` is the member.
+    ``privilege`` is what is left of a grant if the book is ``read_only``: nobody then adds,
+    changes or deletes cards, whatever they were granted, the owner included.
     """
 
     user_id: int
@@ -60,6 +62,7 @@ class BookAccess:
     revision: int
     created_at: int
     changed_at: int
+    read_only: bool
 
     @property
     def owned(self) -> bool:
@@ -86,6 +89,7 @@ def _select_access() -> Select[Any]:
             address_books.c.revision,
             address_books.c.created_at,
             address_books.c.changed_at,
+            address_books.c.read_only,
         )
         .join(mounts, mounts.c.book_id == address_books.c.id)
         .join(principals, principals.c.id == address_books.c.owner_id)
@@ -119,7 +123,7 @@ def _access(user_id: int, row: Any) -> BookAccess:
     (
         book_id, owner_id, owner, owner_shown, name,
         shown, own_shown, description, own_description, properties, own_properties,
-        privilege, sync_key, revision, created_at, changed_at,
+        privilege, sync_key, revision, created_at, changed_at, read_only,
     ) = row  # fmt: skip
     shared_properties, mine = read_json(properties), read_json(own_properties)
     if owner_id == ORGANISATION_ID:
@@ -138,11 +142,12 @@ def _access(user_id: int, row: Any) -> BookAccess:
         description=description if own_description is None else own_description,
         properties={**shared_properties, **mine},
         own_properties=mine,
-        privilege=Privilege(privilege),
+        privilege=cap(Privilege(privilege), read_only=bool(read_only)),
         sync_key=sync_key,
         revision=revision,
         created_at=created_at,
         changed_at=changed_at,
+        read_only=bool(read_only),
     )
 
 

@@ -24,5 +24,15 @@ class Privilege(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
+def cap(privilege: Privilege, *, read_only: bool) -> Privilege:
+    """Return what is left of a privilege on a book, which is less if the book is read-only.
+
+    MANAGE stays, since it is about the book's name and description; see ``homes.BookAccess``.
+    """
+    if read_only and privilege is not Privilege.MANAGE:
+        return Privilege.READ
+    return privilege
+
+
 PRIVILEGES_BY_NAME = {str(privilege): privilege for privilege in Privilege}
 """Privileges by the names people write: ``read``, ``create``, ``edit-own`` and so on."""
