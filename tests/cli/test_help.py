@@ -34,6 +34,8 @@ def test_all_commands_are_there():
         *("book", "book add", "book list", "book show", "book set", "book delete"),
         *("grant", "grant add", "grant remove", "grant list", "grant explain"),
         *("device", "device add", "device list", "device revoke"),
+        *("book restore", "card", "card list", "card show", "card restore", "history"),
+        *("trash", "trash list", "trash restore"),
         *("import", "export", "serve", "healthcheck", "doctor"),
         *("db", "db upgrade", "db status", "config", "config show", "config check"),
     }

@@ -3,6 +3,7 @@
 import click
 from sqlalchemy import Connection
 
+from sharedbooks.cli.book_restore import restore
 from sharedbooks.cli.commands import Group, Invocation
 from sharedbooks.cli.failures import command
 from sharedbooks.cli.grant import GRANT_COLUMNS, grant_rows
@@ -50,6 +51,9 @@ _MEMBER_COLUMNS = {"user": "Member", "privilege": "May"}
 @click.group(cls=Group)
 def book() -> None:
     """Address books of the organisation (named like 'sales') and of users ('alice/contacts')."""
+
+
+book.add_command(restore)
 
 
 @book.command("add")

@@ -3,19 +3,17 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 from sqlalchemy import Connection
 
 from sharedbooks.cli.commands import Command, Invocation
 from sharedbooks.cli.lookup import find_book
 from sharedbooks.cli.output import say, warn
 from sharedbooks.cli.parameters import book_argument
+from sharedbooks.cli.progress import show_progress
 from sharedbooks.cli.store import administrator, open_store
 from sharedbooks.domain.books import count_cards
 from sharedbooks.exchange.files import replacing
@@ -41,7 +39,7 @@ def import_(context: click.Context, reference: BookReference, path: str) -> None
     bad: list[BadCard] = []
     with open_store(invocation) as store, click.open_file(path, "rb") as file:
         book = store.database.run_read(lambda c: find_book(c, reference))
-        with _progress("Importing", _size(file)) as advance:
+        with show_progress("Importing", _size(file)) as advance:
             summary = import_cards(
                 store.database,
                 book.id,
@@ -95,7 +93,7 @@ def export(invocation: Invocation, reference: BookReference, path: Path | None) 
         total = count_cards(connection, book.id)
         # A bar among cards on the terminal would spoil both.
         hidden = file is output and output.isatty()
-        with _progress("Exporting", total, hidden=hidden) as advance:
+        with show_progress("Exporting", total, hidden=hidden) as advance:
             return export_cards(connection, book.id, file, lambda: advance(1))
 
     with open_store(invocation) as store, store.database.read() as connection:
@@ -110,17 +108,6 @@ def export(invocation: Invocation, reference: BookReference, path: Path | None) 
         {"book": str(reference), "file": str(path), "cards": number},
         f"Cards of {str(reference)!r} written into {path}: {number}.",
     )
-
-
-@contextmanager
-def _progress(
-    what: str, total: int | None, *, hidden: bool = False
-) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the block lasts, if somebody can look at it; yield how to move it on."""
-    unseen = hidden or not sys.stderr.isatty()
-    with Progress(console=Console(stderr=True), disable=unseen, transient=True) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda steps: progress.advance(task, steps)
 
 
 def _chunks(file: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:

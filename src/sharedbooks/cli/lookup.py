@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from sharedbooks.cli.failures import command
 from sharedbooks.domain.books import Book, get_book, list_books
+from sharedbooks.domain.card_history import find_card_uid
 from sharedbooks.domain.principals import (
     Principal,
     PrincipalKind,
@@ -79,6 +80,17 @@ def find_book(connection: Connection, reference: BookReference) -> Book:
         known = (str(book.reference) for book in list_books(connection))
         error.add_note(_suggestion(str(reference), known, command("book", "list")))
         raise
+
+
+def find_card(connection: Connection, book: Book, text: str) -> str:
+    """Return the UID of the card that ``text`` names: file name, UID or display name.
+
+    Raises:
+        NotFound: there is none, and was none.
+        Conflict: several cards are called so.
+    """
+    with advice(f"{command('card', 'list', str(book.reference))} shows names that are unique."):
+        return find_card_uid(connection, book.id, text)
 
 
 def _suggestion(name: str, known: Iterable[str], listing: str) -> str:

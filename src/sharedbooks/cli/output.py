@@ -73,6 +73,23 @@ def show_details(
             _print_table(rows, columns)
 
 
+def show_tables(
+    invocation: Invocation, document: Row, tables: Mapping[str, Columns], *, if_empty: str
+) -> None:
+    """Print the lists in ``document`` as tables, or the sentence if none of them has a row."""
+    if invocation.as_json:
+        _print_json(document)
+        return
+    filled = [(rows, tables[key]) for key, rows in document.items() if rows]
+    for number, (rows, columns) in enumerate(filled):
+        if number:
+            click.echo()
+        if isinstance(rows, Sequence):
+            _print_table(rows, columns)
+    if not filled:
+        click.echo(if_empty)
+
+
 def _print_json(document: object) -> None:
     text = json.dumps(document, ensure_ascii=False, indent=2, default=_plain)
     # UTF-8 whatever the terminal's encoding is (RFC 8259, section 8.1).

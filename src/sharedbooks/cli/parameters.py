@@ -1,6 +1,7 @@
 """Arguments and options of several commands; what cannot be used is refused here."""
 
 import unicodedata
+from datetime import datetime
 
 import click
 
@@ -34,9 +35,23 @@ def _prose(value: str) -> str:
     return value
 
 
+def _moment(value: str) -> int:
+    """Return a moment in microseconds since 1970; without a zone it is the machine's time."""
+    try:
+        return round(datetime.fromisoformat(value.strip()).astimezone().timestamp() * 1_000_000)
+    except (ValueError, OverflowError, OSError):
+        raise click.BadParameter(
+            f"{value!r} is no moment: write '2026-11-20 14:00' or '2026-11-20T14:00:00+01:00'"
+        ) from None
+
+
+MOMENT = click.types.FuncParamType(_moment)
+"""A date with a time, and with a zone where it is not the machine's."""
+
 user_argument = click.argument("user_name", metavar="USER", type=parse_principal_name)
 group_argument = click.argument("group_name", metavar="GROUP", type=parse_principal_name)
 book_argument = click.argument("reference", metavar="BOOK", type=parse_book_reference)
+card_argument = click.argument("card", metavar="CARD", type=_label)
 grantee_argument = click.argument(
     "grantee", metavar="user:NAME|group:NAME", type=parse_grantee_reference
 )

@@ -119,6 +119,13 @@ address_books = Table(
     Column("deletion", BigInteger, nullable=False),
     # Its cards come from a directory, and nobody else may add, change or delete any.
     Column("read_only", Boolean, nullable=False, server_default=false()),
+    # Seconds; 0: for ever; null: as the configuration says.
+    Column("keep_versions", BigInteger),
+    Column("keep_trash", BigInteger),
+    # Of changes up to this revision history may have lost some to retention.
+    Column("history_start", BigInteger, nullable=False, server_default="0"),
+    # When the log last said that somebody deletes a great many cards.
+    Column("deletions_warned_at", BigInteger),
     UniqueConstraint("owner_id", "name", "deletion"),
     **_MARIADB,
 )

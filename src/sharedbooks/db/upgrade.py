@@ -77,8 +77,12 @@ def require_current_schema(database: Database) -> None:
     raise SchemaMismatch(f"The database has {found}: run 'sharedbooks db upgrade'.")
 
 
-def upgrade_schema(database: Database) -> SchemaStatus:
+def upgrade_schema(database: Database, *, revision: str = "head") -> SchemaStatus:
     """Bring ``database`` to the schema this program knows, under a lock; return what was found.
+
+    Args:
+        database: what to upgrade.
+        revision: an older schema to stop at, for what is older and has to go in first.
 
     Raises:
         SchemaMismatch: the database is newer than this program.
@@ -90,7 +94,7 @@ def upgrade_schema(database: Database) -> SchemaStatus:
     with database.write() as connection, _lock(connection):
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
     return before
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from sharedbooks.db.schema import cards
 from sharedbooks.domain.books import lock_book
-from sharedbooks.domain.card_rows import RemovedCard, insert_cards, remove_rows
+from sharedbooks.domain.card_rows import RemovedCard, choose_names, insert_cards, remove_rows
 from sharedbooks.domain.cards import Card, get_cards, replace_card
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.history import Actor
@@ -31,10 +31,6 @@ _WITH_UIDS = (
         cards.c.card_uid.in_(bindparam("uids", expanding=True)),
     )
     .order_by(cards.c.id)
-)
-_NAMES_TAKEN = select(cards.c.resource_name).where(
-    cards.c.book_id == bindparam("book_id"),
-    cards.c.resource_name.in_(bindparam("names", expanding=True)),
 )
 
 
@@ -104,7 +100,9 @@ def store_cards(
         last = raise_revision(connection, book_id, steps, from_directory=from_directory)
         first = last - steps + 1
         if new:
-            insert_cards(connection, book_id, actor, first, _named(connection, book_id, new))
+            wanted = [(safe_resource_name(card.card_uid), card) for card in new]
+            named = choose_names(connection, book_id, wanted)
+            insert_cards(connection, book_id, actor, first, named)
         for revision, edit in enumerate(edits, start=first + len(new)):
             replace_card(connection, book_id, edit.existing, edit.card, actor, revision)
     return BulkResult(len(new), len(edits), len(some) - steps)
@@ -143,18 +141,3 @@ def _edits(connection: Connection, book_id: int, differing: dict[str, PreparedCa
         for edit in edits
         if edit.existing.content.strip(_BLANK_AROUND) != edit.card.octets.strip(_BLANK_AROUND)
     ]
-
-
-def _named(
-    connection: Connection, book_id: int, new: Sequence[PreparedCard]
-) -> list[tuple[str, PreparedCard]]:
-    """Give each card a resource name that no other card of the book has."""
-    wanted = [safe_resource_name(card.card_uid) for card in new]
-    where = {"book_id": book_id, "names": wanted}
-    taken = set(connection.execute(_NAMES_TAKEN, where).scalars())
-    named = []
-    for card in new:
-        name = safe_resource_name(card.card_uid, taken)
-        taken.add(name)
-        named.append((name, card))
-    return named

@@ -1,5 +1,6 @@
-"""The rows of a card: the card itself, its search index and the history of its making."""
+"""The rows of a card: the card itself, its search index and the history of its coming and going."""
 
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -27,6 +28,10 @@ _DELETE_PROPERTIES = delete(card_properties).where(card_properties.c.card_id == 
 _DELETE = delete(cards).where(cards.c.id == bindparam("card"))
 _MARK_REMOVED = insert(removed_names)
 _DELETE_ROWS = delete(card_properties).where(card_properties.c.id == bindparam("row"))
+_NAMES_TAKEN = select(cards.c.resource_name).where(
+    cards.c.book_id == bindparam("book_id"),
+    cards.c.resource_name.in_(bindparam("names", expanding=True)),
+)
 _REVIVE = delete(removed_names).where(
     removed_names.c.book_id == bindparam("book"), removed_names.c.resource_name == bindparam("name")
 )
@@ -39,6 +44,20 @@ class RemovedCard(NamedTuple):
     resource_name: str
     card_uid: str
     content: bytes
+
+
+def choose_names(
+    connection: Connection, book_id: int, wanted: Sequence[tuple[str, PreparedCard]]
+) -> list[tuple[str, PreparedCard]]:
+    """Give each new card the resource name it wants, or one that no card of the book has."""
+    where = {"book_id": book_id, "names": [name for name, _ in wanted]}
+    taken = set(connection.execute(_NAMES_TAKEN, where).scalars())
+    named = []
+    for name, card in wanted:
+        chosen = f"{uuid.uuid4()}.vcf" if name in taken else name
+        taken.add(chosen)
+        named.append((chosen, card))
+    return named
 
 
 def insert_cards(

@@ -130,6 +130,11 @@ _LISTED = (
     .where(cards.c.book_id == bindparam("book_id"))
     .order_by(cards.c.resource_name)
 )
+_BY_DISPLAY_NAME = (
+    select(cards.c.display_name, *_INFO_COLUMNS)
+    .where(cards.c.book_id == bindparam("book_id"))
+    .order_by(cards.c.display_name, cards.c.resource_name)
+)
 _HASHES = Prepared(
     select(cards.c.resource_name, cards.c.content_hash)
     .where(cards.c.book_id == bindparam("book_id"))
@@ -220,6 +225,12 @@ def list_hashes(connection: Connection, book_id: int) -> list[tuple[str, str]]:
 def list_cards(connection: Connection, book_id: int) -> list[CardInfo]:
     """Return what there is to tell of every card of the book, by name."""
     return [CardInfo(*row) for row in connection.execute(_LISTED, {"book_id": book_id})]
+
+
+def list_named_cards(connection: Connection, book_id: int) -> list[tuple[str, CardInfo]]:
+    """Return display name, and what else there is to tell, of every card, by display name."""
+    rows = connection.execute(_BY_DISPLAY_NAME, {"book_id": book_id})
+    return [(name, CardInfo(*info)) for name, *info in rows]
 
 
 def iterate_cards(connection: Connection, book_id: int) -> Iterator[Card]:

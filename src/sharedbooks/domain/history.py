@@ -66,7 +66,7 @@ class Change:
 
 
 _INSERT = insert(card_versions)
-_COLUMNS = (
+COLUMNS = (
     card_versions.c.revision,
     card_versions.c.action,
     card_versions.c.resource_name,
@@ -77,6 +77,7 @@ _COLUMNS = (
     card_versions.c.client,
     card_versions.c.content_before,
 )
+"""What makes a ``CardVersion``, in the order of its fields."""
 
 
 def record(connection: Connection, book_id: int, actor: Actor, changes: Iterable[Change]) -> None:
@@ -106,7 +107,7 @@ def list_versions(
     connection: Connection, book_id: int, *, card_uid: str | None = None
 ) -> list[CardVersion]:
     """Return the changes of a book, or of the card with that UID, oldest first."""
-    statement = select(*_COLUMNS).where(card_versions.c.book_id == book_id)
+    statement = select(*COLUMNS).where(card_versions.c.book_id == book_id)
     if card_uid is not None:
         statement = statement.where(card_versions.c.card_uid == card_uid)
     rows = connection.execute(statement.order_by(card_versions.c.revision))
