@@ -42,7 +42,14 @@ from sharedbooks.config import Config, find_config, load_config
 from sharedbooks.db.upgrade import require_current_schema
 from sharedbooks.domain import homes
 from sharedbooks.domain.principals import Principal, PrincipalKind, find_principal
-from sharedbooks.errors import AccessDenied, Conflict, NotFound, SharedbooksError, StoreFull
+from sharedbooks.errors import (
+    AccessDenied,
+    CardRefused,
+    Conflict,
+    NotFound,
+    SharedbooksError,
+    StoreFull,
+)
 from sharedbooks.runtime import Runtime, configure_logging, open_runtime
 from sharedbooks_radicale.scope import current_connection, current_member
 
@@ -147,7 +154,8 @@ def change() -> Iterator[Connection]:
 
 def refusal(error: SharedbooksError) -> ValueError:
     """Return ``error`` as Radicale's 403, 507 or else 400."""
-    for kind, number in ((AccessDenied, errno.EACCES), (StoreFull, errno.ENOSPC)):
-        if isinstance(error, kind):
-            return ValueError(f"[Errno {number}] {error}")
+    if isinstance(error, (AccessDenied, CardRefused)):
+        return ValueError(f"[Errno {errno.EACCES}] {error}")
+    if isinstance(error, StoreFull):
+        return ValueError(f"[Errno {errno.ENOSPC}] {error}")
     return ValueError(str(error))

@@ -75,6 +75,22 @@ class CardTooLarge(SharedbooksError):
     """The card is larger than the server keeps (RFC 6352, ``max-resource-size``)."""
 
 
+class InvalidRule(SharedbooksError):
+    """A rule for the contents of an address book that cannot be read."""
+
+
+class CardRefused(SharedbooksError):
+    """The card breaks the rules of its address book, which refuses such cards.
+
+    Attributes:
+        complaints: one sentence each, for the person who wrote the card.
+    """
+
+    def __init__(self, message: str, *, complaints: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.complaints = tuple(complaints)
+
+
 class UidConflict(SharedbooksError):
     """Another card of the book has this UID (RFC 6352, ``no-uid-conflict``).
 

@@ -5,6 +5,7 @@ KEYS = {
     *("reference", "name", "owner", "display_name", "description"),
     *("cards", "revision", "created_at", "changed_at"),
 }
+RULES = {"check_policy", "check_rule", "check_country"}
 CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:a\r\nFN:A\r\nEND:VCARD\r\n"
 
 
@@ -12,7 +13,7 @@ def test_book_of_the_organisation(office):
     made = office("book", "add", "press", "--display-name", "Press", "--description", "For all")
     assert "'sharedbooks grant add press group:NAME PRIVILEGE'" in made.out
     shown = office("book", "show", "press", "--json").document
-    assert shown.keys() == KEYS | {"grants", "members"}
+    assert shown.keys() == KEYS | RULES | {"grants", "members"}
     assert shown["reference"] == shown["name"] == "press"
     assert shown["owner"] is None
     assert shown["display_name"] == "Press"

@@ -36,7 +36,7 @@ def test_all_commands_are_there():
         *("device", "device add", "device list", "device revoke"),
         *("book restore", "card", "card list", "card show", "card restore", "history"),
         *("trash", "trash list", "trash restore"),
-        *("import", "export", "serve", "healthcheck", "doctor"),
+        *("import", "export", "serve", "healthcheck", "doctor", "check"),
         *("db", "db upgrade", "db status", "config", "config show", "config check"),
     }
 

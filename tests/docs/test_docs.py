@@ -278,7 +278,7 @@ def request_by(client: str) -> Request:
 
 
 def precondition(body: bytes) -> str:
-    found = re.search(rb"<D:error [^>]*><((?:D|CARD|C):[\w-]+)", body)
+    found = re.search(rb"<D:error [^>]*><((?:D|CARD|C|S):[\w-]+)", body)
     return found[1].decode() if found else ""
 
 
@@ -303,10 +303,10 @@ def test_every_precondition_in_the_protocol_is_in_the_guide() -> None:
     raised = set()
     for source in folder.glob("*.py"):
         for literal in re.findall(r"(?:element|condition) ?=\s*f?(['\"])<(.*?)\1", read(source)):
-            element = re.match(r"(?:D:error><)?((?:D|CARD|C):[\w-]+)", literal[1])
+            element = re.match(r"(?:D:error><)?((?:D|CARD|C|S):[\w-]+)", literal[1])
             assert element, literal
             raised.add(element[1])
-        raised |= set(re.findall(r"_condition\(\d+, \"<([\w:-]+)/>\"\)", read(source)))
+        raised |= set(re.findall(r"_condition\(\d+, ['\"]<([\w:-]+)[ /]", read(source)))
     assert len(raised) > 10
     documented = {element for _, element, _ in error_rows()}
     # An error body for Thunderbird has the same element as for everybody.

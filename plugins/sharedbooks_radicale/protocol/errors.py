@@ -84,6 +84,7 @@ _ANSWERS: dict[type[errors.SharedbooksError], Answer] = {
     failures.NotAcceptable: _plain(406),
     failures.Refused: _refused,
     errors.AccessDenied: _access_denied,
+    errors.CardRefused: _condition(403, '<S:acceptable-contact xmlns:S="urn:sharedbooks:"/>'),
     errors.CardTooLarge: _condition(403, "<CARD:max-resource-size/>"),
     errors.Conflict: _plain(409),
     errors.InvalidCard: _condition(403, "<CARD:valid-address-data/>"),

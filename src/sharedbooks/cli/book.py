@@ -11,11 +11,14 @@ from sharedbooks.cli.lookup import advice, find_book, find_user
 from sharedbooks.cli.output import Row, moment, say, show_details, show_list
 from sharedbooks.cli.parameters import (
     book_argument,
+    country_option,
     description_option,
     display_name_option,
     owner_option,
+    rule_option,
 )
 from sharedbooks.cli.store import open_store
+from sharedbooks.domain.book_checks import Policy, get_checks, set_checks
 from sharedbooks.domain.books import (
     Book,
     add_book,
@@ -42,6 +45,9 @@ _LABELS = {
     **_COLUMNS,
     "read_only": "Read-only",
     "description": "Description",
+    "check_policy": "Check policy",
+    "check_rule": "Required",
+    "check_country": "Country",
     "created_at": "Created",
     "changed_at": "Changed",
 }
@@ -118,6 +124,7 @@ def show(invocation: Invocation, reference: BookReference) -> None:
         shown = find_book(connection, reference)
         return {
             **_document(connection, shown),
+            **_rules(connection, shown),
             "grants": grant_rows(connection, shown),
             "members": _members(connection, shown),
         }
@@ -132,24 +139,38 @@ def show(invocation: Invocation, reference: BookReference) -> None:
 @book_argument
 @display_name_option
 @description_option
+@click.option(
+    "--check-policy",
+    type=click.Choice([policy.value for policy in Policy]),
+    help="What happens to a card that breaks the rules of the book.",
+)
+@rule_option
+@country_option
 @click.pass_obj
 def set_(
     invocation: Invocation,
     reference: BookReference,
     display_name: str | None,
     description: str | None,
+    check_policy: str | None,
+    rule: str | None,
+    country: str | None,
 ) -> None:
-    """Change the display name or description of BOOK for everyone.
+    """Change what BOOK is called, or the rules for its cards, for everyone.
 
-    Members who gave it a name of their own keep that.
+    Members who gave it a name of their own keep that. An empty --require or --country ends what
+    was set.
     """
-    if display_name is None and description is None:
-        raise click.UsageError("Say what to change: --display-name or --description")
+    policy = None if check_policy is None else Policy(check_policy)
+    if all(value is None for value in (display_name, description, policy, rule, country)):
+        raise click.UsageError("Say what to change: --display-name, --description, --check-policy…")
 
     def work(connection: Connection) -> Row:
         found = find_book(connection, reference)
         set_book(connection, found.id, display_name=display_name, description=description)
-        return _document(connection, get_book(connection, reference))
+        set_checks(connection, found.id, policy=policy, rule=rule, country=country)
+        changed = get_book(connection, reference)
+        return {**_document(connection, changed), **_rules(connection, changed)}
 
     with open_store(invocation) as store:
         document = store.database.run_write(work)
@@ -190,6 +211,15 @@ def _document(connection: Connection, shown: Book) -> dict[str, object]:
         "revision": shown.revision,
         "created_at": moment(shown.created_at),
         "changed_at": moment(shown.changed_at),
+    }
+
+
+def _rules(connection: Connection, shown: Book) -> Row:
+    checks = get_checks(connection, shown.id)
+    return {
+        "check_policy": str(checks.policy),
+        "check_rule": checks.rule,
+        "check_country": checks.country,
     }
 
 

@@ -5,7 +5,13 @@ import traceback
 
 import click
 
-from sharedbooks.errors import ConfigProblem, InvalidName, SchemaMismatch, SharedbooksError
+from sharedbooks.errors import (
+    ConfigProblem,
+    InvalidName,
+    InvalidRule,
+    SchemaMismatch,
+    SharedbooksError,
+)
 
 _FAILED = 1
 _MISUSED = 2
@@ -28,7 +34,7 @@ def report(error: BaseException, *, debug: bool) -> int:
         click.echo("\n".join(error.problems), err=True)
         return _MISUSED
     click.echo(_sentence(error), err=True)
-    misused = isinstance(error, (click.UsageError, SchemaMismatch, InvalidName))
+    misused = isinstance(error, (click.UsageError, SchemaMismatch, InvalidName, InvalidRule))
     return _MISUSED if misused else _FAILED
 
 

@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 import click
 from rich.cells import cell_len
@@ -16,6 +17,8 @@ from sharedbooks.cli.commands import Invocation
 Row = Mapping[str, object]
 Columns = Mapping[str, str]
 """Keys of rows, in the order of the table, with the heading of each."""
+
+_ROWS_A_TABLE = 500
 
 # A name may come from any client; it must not steer the administrator's terminal.
 _CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
@@ -50,6 +53,25 @@ def show_list(
     elif rows:
         _print_table(rows, columns)
     else:
+        click.echo(if_empty)
+
+
+def show_stream(
+    invocation: Invocation, rows: Iterable[Row], columns: Columns, *, if_empty: str
+) -> None:
+    """Print any number of rows as they come: a JSON list, or tables of some hundred rows each.
+
+    Outside of a terminal the heading is printed once, so that each further line is one row.
+    """
+    coming = iter(rows)
+    if invocation.as_json:
+        _print_json_stream(coming)
+        return
+    is_first = True
+    while part := list(islice(coming, _ROWS_A_TABLE)):
+        _print_table(part, columns, heading=is_first)
+        is_first = False
+    if is_first:
         click.echo(if_empty)
 
 
@@ -96,6 +118,15 @@ def _print_json(document: object) -> None:
     click.echo(text.encode())
 
 
+def _print_json_stream(rows: Iterable[Row]) -> None:
+    opening = "["
+    for row in rows:
+        text = json.dumps(row, ensure_ascii=False, default=_plain)
+        click.echo(f"{opening}\n  {text}".encode(), nl=False)
+        opening = ","
+    click.echo("[]" if opening == "[" else "\n]")
+
+
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -114,7 +145,7 @@ def _cell(value: object) -> str:
     return str(value).translate(_CONTROL)
 
 
-def _print_table(rows: Sequence[Row], columns: Columns) -> None:
+def _print_table(rows: Sequence[Row], columns: Columns, *, heading: bool = True) -> None:
     cells = [[_cell(row[key]) for key in columns] for row in rows]
     if sys.stdout.isatty():
         table = Table(*columns.values())
@@ -125,7 +156,7 @@ def _print_table(rows: Sequence[Row], columns: Columns) -> None:
     # Into a file or pipe nothing is wrapped or cut, so that each row is one line.
     lines = [list(columns.values()), *cells]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
+    for line in lines if heading else cells:
         padded = [
             cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)
         ]

@@ -69,3 +69,9 @@ description_option = click.option(
 owner_option = click.option(
     "--owner", metavar="USER", type=parse_principal_name, help="The user it belongs to."
 )
+rule_option = click.option(
+    "--require", "rule", metavar="RULE", help="What each card must have: 'ORG and (TEL or EMAIL)'."
+)
+country_option = click.option(
+    "--country", metavar="CODE", help="Country of phones that do not name theirs: CH, DE …"
+)

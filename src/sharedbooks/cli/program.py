@@ -24,6 +24,7 @@ _COMMANDS = {
     "card": ("card:card", "The cards of an address book."),
     "history": ("history:history", "Who changed what in an address book."),
     "trash": ("trash:trash", "Deleted cards and address books, and bringing them back."),
+    "check": ("check:check", "Look for cards that are of no use as contacts."),
     "serve": ("serve:serve", "Run the server."),
     "healthcheck": ("serve:healthcheck", "Ask the running server whether it is well."),
     "doctor": ("doctor:doctor", "Look for what is wrong with this installation."),

@@ -126,6 +126,11 @@ address_books = Table(
     Column("history_start", BigInteger, nullable=False, server_default="0"),
     # When the log last said that somebody deletes a great many cards.
     Column("deletions_warned_at", BigInteger),
+    # What the book does about cards of no use as contacts, and what it takes for such.
+    Column("check_policy", String(16), nullable=False, server_default="off"),
+    Column("check_rule", String(512), nullable=False, server_default=""),
+    Column("check_country", String(2), nullable=False, server_default=""),
+    CheckConstraint("check_policy IN ('off', 'warn', 'refuse')", name="check_policy"),
     UniqueConstraint("owner_id", "name", "deletion"),
     **_MARIADB,
 )
@@ -278,5 +283,18 @@ directory_entries = Table(
     Column("problem", Text),
     PrimaryKeyConstraint("book_id", "source_id"),
     Index(None, "book_id", "manager_hash"),
+    **_MARIADB,
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("id", identity(), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    # Names as texts: the log outlives the people and books in it.
+    Column("actor_name", String(255), nullable=False),
+    Column("action", exact_text(64), nullable=False),
+    Column("details", JSON, nullable=False),
+    Index(None, "action"),
     **_MARIADB,
 )

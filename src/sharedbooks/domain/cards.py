@@ -10,12 +10,8 @@ from sqlalchemy import Connection, bindparam, select, update
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import cards
 from sharedbooks.db.types import now
-from sharedbooks.domain.card_rows import (
-    RemovedCard,
-    insert_cards,
-    remove_rows,
-    replace_properties,
-)
+from sharedbooks.domain.book_checks import apply_policy
+from sharedbooks.domain.card_rows import RemovedCard, insert_cards, remove_rows, replace_properties
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.conditions import UNCONDITIONAL, Conditions, make_etag
 from sharedbooks.domain.history import Action, Actor, Change, record
@@ -165,8 +161,7 @@ _CARDS_A_STATEMENT = 200
 
 def find_card(connection: Connection, book_id: int, resource_name: str) -> Card | None:
     """Return the card of that name, or None."""
-    where = {"book_id": book_id, "resource_name": resource_name}
-    row = _BY_NAME.first(connection, where)
+    row = _BY_NAME.first(connection, {"book_id": book_id, "resource_name": resource_name})
     return None if row is None else Card(*row)
 
 
@@ -188,8 +183,7 @@ def get_card_info(connection: Connection, book_id: int, resource_name: str) -> C
     Raises:
         NotFound: there is none.
     """
-    where = {"book_id": book_id, "resource_name": resource_name}
-    row = _INFO_BY_NAME.first(connection, where)
+    row = _INFO_BY_NAME.first(connection, {"book_id": book_id, "resource_name": resource_name})
     if row is None:
         raise NotFound(f"There is no card {resource_name!r} in this address book.")
     return CardInfo(*row)
@@ -244,8 +238,7 @@ def iterate_cards(connection: Connection, book_id: int) -> Iterator[Card]:
 
 def find_name_of_uid(connection: Connection, book_id: int, card_uid: str) -> str | None:
     """Return the resource name of the card with that UID, or None."""
-    where = {"book_id": book_id, "card_uid": card_uid}
-    row = _NAME_OF_UID.first(connection, where)
+    row = _NAME_OF_UID.first(connection, {"book_id": book_id, "card_uid": card_uid})
     return None if row is None else str(row[0])
 
 
@@ -262,7 +255,7 @@ def put_card(
     The same octets again change nothing: no revision, no history.
 
     Raises:
-        AccessDenied: the member may not create, or not change this card.
+        AccessDenied, CardRefused: the member may not; the book refuses it (``apply_policy``).
         PreconditionFailed: see ``Conditions``.
         UidConflict: the UID belongs to another card, or is not the one this card has.
     """
@@ -279,6 +272,8 @@ def put_card(
         verbatim = stored.octets == card.octets
     if existing is not None and existing.content_hash == stored.content_hash:
         return Stored(existing.etag, created=False, changed=False, verbatim=verbatim)
+    before = None if existing is None else existing.content
+    apply_policy(connection, access, resource_name, stored.octets, before)
     revision = raise_revision(connection, access.book_id)
     if existing is None:
         insert_cards(connection, access.book_id, actor, revision, [(resource_name, stored)])

@@ -45,6 +45,7 @@ class BookAccess:
     ``properties`` are the member's own where they set any. ``user_id`` is the member.
     ``privilege`` is what is left of a grant if the book is ``read_only``: nobody then adds,
     changes or deletes cards, whatever they were granted, the owner included.
+    ``check_policy`` is the book's ``book_checks.Policy``.
     """
 
     user_id: int
@@ -63,6 +64,7 @@ class BookAccess:
     created_at: int
     changed_at: int
     read_only: bool
+    check_policy: str
 
     @property
     def owned(self) -> bool:
@@ -90,6 +92,7 @@ def _select_access() -> Select[Any]:
             address_books.c.created_at,
             address_books.c.changed_at,
             address_books.c.read_only,
+            address_books.c.check_policy,
         )
         .join(mounts, mounts.c.book_id == address_books.c.id)
         .join(principals, principals.c.id == address_books.c.owner_id)
@@ -124,6 +127,7 @@ def _access(user_id: int, row: Any) -> BookAccess:
         book_id, owner_id, owner, owner_shown, name,
         shown, own_shown, description, own_description, properties, own_properties,
         privilege, sync_key, revision, created_at, changed_at, read_only,
+        check_policy,
     ) = row  # fmt: skip
     shared_properties, mine = read_json(properties), read_json(own_properties)
     if owner_id == ORGANISATION_ID:
@@ -148,6 +152,7 @@ def _access(user_id: int, row: Any) -> BookAccess:
         created_at=created_at,
         changed_at=changed_at,
         read_only=bool(read_only),
+        check_policy=check_policy,
     )
 
 
