@@ -127,6 +127,10 @@ class DirectoryUnavailable(SharedbooksError):
         self.retry_after = retry_after
 
 
+class DirectoryShrunk(SharedbooksError):
+    """A directory holds so much less than before that a mistake is likelier than the truth."""
+
+
 class ServerFailed(SharedbooksError):
     """The server cannot start its workers, keeps losing them, or does not answer a probe."""
 

@@ -1,5 +1,6 @@
 """Names in URLs and on the command line: parsed once at the edge, unsafe ones refused."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +28,9 @@ def _refuse_slash(name: str, what: str) -> None:
         raise InvalidName(f"{name!r} is no {what}: it would be another path.")
 
 
+_DN_BEGINS = re.compile(r" *[A-Za-z0-9][A-Za-z0-9.-]* *=")
+
+
 @lru_cache(maxsize=4096)
 def parse_principal_name(text: str) -> str:
     """Return ``text`` as the name of a user or group.
@@ -48,6 +52,26 @@ def parse_principal_name(text: str) -> str:
     if ":" in name:
         raise InvalidName(f"{name!r} is no principal name: ':' ends the name in a login.")
     return name
+
+
+def parse_group_reference(text: str) -> str:
+    """Return ``text`` as people name a group: its name, or its DN in a directory (RFC 4514).
+
+    Raises:
+        InvalidName: it is neither.
+    """
+    try:
+        return parse_principal_name(text)
+    except InvalidName:
+        # A DN may be longer, and hold characters that no name has.
+        if looks_like_dn(text) and text.isprintable():
+            return text
+        raise
+
+
+def looks_like_dn(text: str) -> bool:
+    """Whether ``text`` begins as a DN does: with an attribute and ``=``."""
+    return _DN_BEGINS.match(text) is not None
 
 
 def parse_resource_name(text: str) -> str:
@@ -105,7 +129,7 @@ class GranteeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GranteeReference:
-    """How people name a grantee: ``user:alice`` or ``group:sales``."""
+    """How people name a grantee: ``user:alice``, ``group:sales`` or ``group:CN=Sales,OU=…``."""
 
     kind: GranteeKind
     name: str
@@ -115,7 +139,7 @@ class GranteeReference:
 
 
 def parse_grantee_reference(text: str) -> GranteeReference:
-    """Return the grantee named by ``user:NAME`` or ``group:NAME``.
+    """Return the grantee named by ``user:NAME``, ``group:NAME`` or ``group:DN``.
 
     Raises:
         InvalidName: the prefix is missing or the name is unsafe.
@@ -123,4 +147,6 @@ def parse_grantee_reference(text: str) -> GranteeReference:
     kind, colon, name = text.partition(":")
     if not colon or kind not in set(GranteeKind):
         raise InvalidName(f"{text!r} is no grantee: write user:NAME or group:NAME.")
-    return GranteeReference(GranteeKind(kind), parse_principal_name(name))
+    if kind == GranteeKind.GROUP:
+        return GranteeReference(GranteeKind.GROUP, parse_group_reference(name))
+    return GranteeReference(GranteeKind.USER, parse_principal_name(name))

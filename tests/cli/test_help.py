@@ -36,6 +36,7 @@ def test_all_commands_are_there():
         *("device", "device add", "device list", "device revoke"),
         *("book restore", "card", "card list", "card show", "card restore", "history"),
         *("trash", "trash list", "trash restore"),
+        *("directory", "directory sync"),
         *("import", "export", "serve", "healthcheck", "doctor", "check"),
         *("db", "db upgrade", "db status", "config", "config show", "config check"),
     }

@@ -158,8 +158,8 @@ def test_every_option_is_in_the_guide(name: str) -> None:
 
 def calls_to_follow(page: Path) -> list[list[str]]:
     """The examples of a page that can be given one after the other, once there is a database."""
-    # These need a running server, its port, or a terminal.
-    left_out = {"init", "serve", "healthcheck", "doctor", "--config"}
+    # These need a running server, its port, a directory, or a terminal.
+    left_out = {"init", "serve", "healthcheck", "doctor", "directory", "--config"}
     return [
         arguments
         for arguments in example_calls(page)

@@ -33,12 +33,13 @@ def report(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, ConfigProblem):
         click.echo("\n".join(error.problems), err=True)
         return _MISUSED
-    click.echo(_sentence(error), err=True)
+    click.echo(sentence_of(error), err=True)
     misused = isinstance(error, (click.UsageError, SchemaMismatch, InvalidName, InvalidRule))
     return _MISUSED if misused else _FAILED
 
 
-def _sentence(error: BaseException) -> str:
+def sentence_of(error: BaseException) -> str:
+    """Return what ``error`` means for the user, with the next step."""
     if isinstance(error, click.UsageError):
         return _usage_sentence(error)
     if isinstance(error, click.ClickException):

@@ -21,16 +21,25 @@ from sharedbooks.domain.principals import (
     list_principals,
     remove_member,
 )
+from sharedbooks.errors import Conflict
 from sharedbooks.identifiers import parse_principal_name
 
-_COLUMNS = {"name": "Name", "display_name": "Display name", "size": "Members"}
+_COLUMNS = {
+    "name": "Name",
+    "display_name": "Display name",
+    "source": "Source",
+    "size": "Members",
+}
 _LABELS = {
     "name": "Name",
     "display_name": "Display name",
     "source": "Source",
+    "dn": "DN",
+    "barred": "Kept out",
     "created_at": "Created",
     "members": "Members",
 }
+_SYNC_ADVICE = f"Then {command('directory', 'sync')} brings it here."
 
 
 @click.group(cls=Group)
@@ -67,10 +76,14 @@ def add(invocation: Invocation, name: str, display_name: str | None) -> None:
 @click.pass_obj
 def add_member_(invocation: Invocation, group_name: str, user_name: str) -> None:
     """Put USER into GROUP."""
+
+    def work(connection: Connection) -> bool:
+        members = find_group(connection, group_name), find_user(connection, user_name)
+        with advice(_SYNC_ADVICE):
+            return add_member(connection, *members)
+
     with open_store(invocation) as store:
-        added = store.database.run_write(
-            lambda c: add_member(c, find_group(c, group_name), find_user(c, user_name))
-        )
+        added = store.database.run_write(work)
     say(
         invocation,
         {"group": group_name, "user": user_name, "changed": added},
@@ -87,7 +100,8 @@ def remove_member_(invocation: Invocation, group_name: str, user_name: str) -> N
 
     def work(connection: Connection) -> None:
         members = find_group(connection, group_name), find_user(connection, user_name)
-        with advice(f"{command('group', 'show', group_name)} shows who is."):
+        listing = f"{command('group', 'show', group_name)} shows who is."
+        with advice(listing if members[0].is_local else _SYNC_ADVICE):
             remove_member(connection, *members)
 
     with open_store(invocation) as store:
@@ -140,8 +154,18 @@ def show(invocation: Invocation, group_name: str) -> None:
 @click.pass_obj
 def delete(invocation: Invocation, group_name: str) -> None:
     """Delete GROUP and its grants; its members stay users."""
+
+    def work(connection: Connection) -> None:
+        found = find_group(connection, group_name)
+        if not found.is_local and found.barred is None:
+            raise Conflict(
+                f"Group {found.name!r} is in the directory {found.source} and would come back; "
+                "delete it there, or leave it out by group_filter."
+            )
+        delete_principal(connection, found)
+
     with open_store(invocation) as store:
-        store.database.run_write(lambda c: delete_principal(c, find_group(c, group_name)))
+        store.database.run_write(work)
     say(
         invocation,
         {"deleted": group_name},
@@ -154,6 +178,8 @@ def _document(principal: Principal, members: Sequence[Principal]) -> Row:
         "name": principal.name,
         "display_name": principal.display_name,
         "source": principal.source,
+        "dn": principal.dn,
+        "barred": principal.barred,
         "created_at": moment(principal.created_at),
         "members": [member.name for member in members],
         "size": len(members),

@@ -3,21 +3,23 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import cast
 
 from sqlalchemy import Connection
 
 from sharedbooks.cli.failures import command
+from sharedbooks.directory.names import normalise_dn
 from sharedbooks.domain.books import Book, get_book, list_books
 from sharedbooks.domain.card_history import find_card_uid
 from sharedbooks.domain.principals import (
     Principal,
     PrincipalKind,
-    get_group,
+    find_principal,
     get_user,
     list_principals,
 )
 from sharedbooks.errors import Conflict, NotFound
-from sharedbooks.identifiers import BookReference, GranteeKind, GranteeReference
+from sharedbooks.identifiers import BookReference, GranteeKind, GranteeReference, looks_like_dn
 
 
 @contextmanager
@@ -45,17 +47,38 @@ def find_user(connection: Connection, name: str) -> Principal:
 
 
 def find_group(connection: Connection, name: str) -> Principal:
-    """Return the group called ``name``.
+    """Return the group that ``name`` means: its name here, its DN or its short name in a directory.
 
     Raises:
         NotFound: there is none; suggests another.
+        Conflict: several have that short name; says which.
     """
-    try:
-        return get_group(connection, name)
-    except NotFound as error:
-        known = (group.name for group in list_principals(connection, PrincipalKind.GROUP))
-        error.add_note(_suggestion(name, known, command("group", "list")))
-        raise
+    exact = find_principal(connection, PrincipalKind.GROUP, name)
+    if exact is not None and exact.is_local:
+        return exact
+    groups = list_principals(connection, PrincipalKind.GROUP)
+    found = _in_directories(groups, name)
+    if len(found) > 1:
+        dns = "; ".join(f"{each.dn} ({each.source})" for each in found)
+        raise Conflict(f"Several groups are called {name!r}: {dns}. Name the one by its DN.")
+    if found or exact is not None:
+        return found[0] if found else cast("Principal", exact)
+    error = NotFound(f"There is no group {name!r}.")
+    error.add_note(_suggestion(name, (each.name for each in groups), command("group", "list")))
+    raise error
+
+
+def _in_directories(groups: Iterable[Principal], name: str) -> list[Principal]:
+    """Return the groups of directories with that DN or short name, the living before the gone."""
+    folded = name.casefold()
+    dn = normalise_dn(name) if looks_like_dn(name) else None
+    found = [
+        each
+        for each in groups
+        if each.dn is not None
+        and (each.display_name.casefold() == folded or (dn and normalise_dn(each.dn) == dn))
+    ]
+    return [each for each in found if each.barred is None] or found
 
 
 def find_grantee(connection: Connection, reference: GranteeReference) -> Principal:

@@ -9,6 +9,7 @@ from sharedbooks.identifiers import (
     MAX_NAME_LENGTH,
     parse_book_reference,
     parse_grantee_reference,
+    parse_group_reference,
     parse_principal_name,
 )
 
@@ -49,7 +50,7 @@ MOMENT = click.types.FuncParamType(_moment)
 """A date with a time, and with a zone where it is not the machine's."""
 
 user_argument = click.argument("user_name", metavar="USER", type=parse_principal_name)
-group_argument = click.argument("group_name", metavar="GROUP", type=parse_principal_name)
+group_argument = click.argument("group_name", metavar="GROUP", type=parse_group_reference)
 book_argument = click.argument("reference", metavar="BOOK", type=parse_book_reference)
 card_argument = click.argument("card", metavar="CARD", type=_label)
 grantee_argument = click.argument(

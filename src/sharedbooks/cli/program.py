@@ -19,6 +19,7 @@ _COMMANDS = {
     "book": ("book:book", "Address books of the organisation and of users."),
     "grant": ("grant:grant", "Who may do what on an address book."),
     "device": ("device:device", "App passwords, one for each device of a user."),
+    "directory": ("directory:directory", "Directories of people and groups (LDAP)."),
     "import": ("exchange:import_", "Bring a vCard file into an address book."),
     "export": ("exchange:export", "Write an address book into a vCard file."),
     "card": ("card:card", "The cards of an address book."),

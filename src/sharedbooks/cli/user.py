@@ -28,6 +28,7 @@ from sharedbooks.domain.principals import (
     list_principals,
     set_enabled,
 )
+from sharedbooks.errors import Conflict
 from sharedbooks.identifiers import parse_principal_name
 
 _MAX_PASSWORD_LENGTH = 1024
@@ -44,6 +45,8 @@ _LABELS = {
     **_COLUMNS,
     "created_at": "Created",
     "source": "Source",
+    "dn": "DN",
+    "barred": "Kept out",
     "has_password": "Own password",
     "devices": "Devices",
     "groups": "Groups",
@@ -194,6 +197,8 @@ def _document(principal: Principal) -> Row:
         "email": principal.email,
         "enabled": principal.enabled,
         "source": principal.source,
+        "dn": principal.dn,
+        "barred": principal.barred,
         "created_at": moment(principal.created_at),
         "first_login_at": moment(principal.first_login_at),
     }
@@ -202,6 +207,11 @@ def _document(principal: Principal) -> Row:
 def _enable(invocation: Invocation, user_name: str, *, enabled: bool) -> None:
     def work(connection: Connection) -> bool:
         found = find_user(connection, user_name)
+        if enabled and found.barred is not None:
+            raise Conflict(
+                f"The directory {found.source} keeps user {user_name!r} out ({found.barred}); "
+                f"change it there, then give {command('directory', 'sync', found.source)}."
+            )
         set_enabled(connection, found, enabled=enabled)
         return found.enabled != enabled
 

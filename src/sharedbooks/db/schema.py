@@ -57,6 +57,10 @@ principals = Table(
     Column("properties", JSON, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("first_login_at", BigInteger),
+    # Of a directory's principals: the DN there, why it keeps the principal out, and since when.
+    Column("dn", Text),
+    Column("barred", String(16)),
+    Column("barred_at", BigInteger),
     CheckConstraint("kind IN ('organisation', 'user', 'group')", name="kind"),
     UniqueConstraint("kind", "name"),
     UniqueConstraint("source", "source_id"),

@@ -59,8 +59,9 @@ def _pairs(part: str) -> list[str]:
 def _trimmed(value: str) -> str:
     value = value.lstrip(" ")
     bare = value.rstrip(" ")
-    # The space behind a backslash belongs to the value.
-    return f"{bare} " if bare.endswith("\\") and len(value) > len(bare) else bare
+    # The space behind a backslash belongs to the value, if the backslash is not itself escaped.
+    backslashes = len(bare) - len(bare.rstrip("\\"))
+    return f"{bare} " if backslashes % 2 and len(value) > len(bare) else bare
 
 
 def _unescape(value: str) -> str:

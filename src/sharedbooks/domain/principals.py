@@ -45,8 +45,10 @@ LOCAL = "local"
 class Principal:
     """A user or group.
 
-    ``source`` is "local" or the name of a directory, ``source_id`` the stable id there;
-    ``created_at`` and ``first_login_at`` are microseconds since 1970, UTC.
+    ``source`` is "local" or the name of a directory, ``source_id`` the stable id there and ``dn``
+    the name; ``barred`` says why the directory keeps them out, since ``barred_at``. ``enabled``
+    is whether neither the directory nor an administrator here does. Moments are microseconds since
+    1970, UTC.
     """
 
     id: int
@@ -60,6 +62,14 @@ class Principal:
     properties: dict[str, str]
     created_at: int
     first_login_at: int | None
+    dn: str | None
+    barred: str | None
+    barred_at: int | None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it was made here, and not by a directory."""
+        return self.source == LOCAL
 
 
 _COLUMNS: tuple[Any, ...] = (
@@ -74,6 +84,9 @@ _COLUMNS: tuple[Any, ...] = (
     json_text(principals.c.properties),
     principals.c.created_at,
     principals.c.first_login_at,
+    principals.c.dn,
+    principals.c.barred,
+    principals.c.barred_at,
 )
 
 _BY_NAME = select(*_COLUMNS).where(
@@ -85,7 +98,7 @@ def principal_from_row(row: Any) -> Principal:
     """Return the principal in a row that begins with the columns of ``principal_columns``."""
     (
         principal_id, kind, name, display_name, email, enabled, source, source_id, properties,
-        created_at, first_login_at,
+        created_at, first_login_at, dn, barred, barred_at,
     ) = row[: len(_COLUMNS)]  # fmt: skip
     return Principal(
         id=principal_id,
@@ -93,12 +106,15 @@ def principal_from_row(row: Any) -> Principal:
         name=name,
         display_name=display_name,
         email=email,
-        enabled=bool(enabled),
+        enabled=bool(enabled) and barred is None,
         source=source,
         source_id=source_id,
         properties=read_json(properties),
         created_at=created_at,
         first_login_at=first_login_at,
+        dn=dn,
+        barred=barred,
+        barred_at=barred_at,
     )
 
 
@@ -238,7 +254,12 @@ def delete_principal(connection: Connection, principal: Principal) -> int:
 
 
 def add_member(connection: Connection, group: Principal, user: Principal) -> bool:
-    """Put ``user`` into ``group``; return False if they were in it before."""
+    """Put ``user`` into ``group``; return False if they were in it before.
+
+    Raises:
+        Conflict: a directory says who is in the group.
+    """
+    _require_local(group)
     lock_principal(connection, user.id)
     already = select(
         exists().where(memberships.c.group_id == group.id, memberships.c.member_id == user.id)
@@ -254,7 +275,9 @@ def remove_member(connection: Connection, group: Principal, user: Principal) -> 
 
     Raises:
         NotFound: they are not in it.
+        Conflict: a directory says who is in the group.
     """
+    _require_local(group)
     gone = connection.execute(
         delete(memberships).where(
             memberships.c.group_id == group.id, memberships.c.member_id == user.id
@@ -262,6 +285,13 @@ def remove_member(connection: Connection, group: Principal, user: Principal) -> 
     ).rowcount
     if not gone:
         raise NotFound(f"User {user.name!r} is not in group {group.name!r}.")
+
+
+def _require_local(group: Principal) -> None:
+    if not group.is_local:
+        raise Conflict(
+            f"The directory {group.source} says who is in group {group.name!r}; change it there."
+        )
 
 
 def list_members(connection: Connection, group: Principal) -> Sequence[Principal]:

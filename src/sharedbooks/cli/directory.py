@@ -1,0 +1,14 @@
+"""``sharedbooks directory``: LDAP directories and Active Directory."""
+
+import click
+
+from sharedbooks.cli.commands import Group
+from sharedbooks.cli.directory_sync import sync
+
+
+@click.group(cls=Group)
+def directory() -> None:
+    """Directories of people and groups (LDAP, Active Directory)."""
+
+
+directory.add_command(sync)
