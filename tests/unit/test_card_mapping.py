@@ -42,7 +42,7 @@ def test_an_extension_and_an_attribute_by_number() -> None:
     ("written", "value", "reason"),
     [
         ("FON", "telephoneNumber", 'did you mean "FN"'),
-        ("UID", "uid", "no vCard property that can be mapped"),
+        ("UID", "uid", "no vCard property to map to"),
         ("TEL;TYPE=", "mobile", "TYPE=work or the like"),
         ("TEL;TYPE=a b", "mobile", "TYPE=work or the like"),
         ("TEL;SORT=1", "mobile", "there are TYPE=… and PREF=1 to PREF=100"),

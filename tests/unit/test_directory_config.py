@@ -168,9 +168,12 @@ def test_refused_filters(problem: Problem, text: str) -> None:
     ("line", "complaint"),
     [
         ('"TEL TYPE=x" = "mobile"', 'maps "TEL TYPE=x", which is no vCard property'),
-        ('"TEL;" = "mobile"', 'maps "TEL;", which is no vCard property'),
-        ('TEL = "mobile phone"', 'maps "TEL" to something that names no attributes'),
-        ("TEL = 3", 'maps "TEL" to something that names no attributes'),
+        ('"TEL;" = "mobile"', 'gives TEL the parameter ""'),
+        ('"TEL;SORT=x" = "mobile"', 'gives TEL the parameter "SORT=x"'),
+        ('FON = "cn"', 'maps "FON", which is no vCard property'),
+        ('TEL = "mobile phone"', 'maps "TEL" to "mobile phone", which is no attribute'),
+        ('N = ";"', 'maps "N" to ";", which names no attribute'),
+        ("TEL = 3", 'maps "TEL" to something that is no text'),
     ],
 )
 def test_refused_mappings(problem: Problem, line: str, complaint: str) -> None:

@@ -113,12 +113,12 @@ def split_written_pair(text: str) -> tuple[str, str]:
 
 
 def _parse_line(written: str, value: str) -> CardLine:
-    name, *params = (part.strip() for part in written.split(";"))
-    name = name.upper()
+    shown, *params = (part.strip() for part in written.split(";"))
+    name = shown.upper()
     if name not in _PROPERTIES and not _EXTENSION.fullmatch(name):
         near = get_close_matches(name, _PROPERTIES, n=1)
         hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(_PROPERTIES)}"
-        raise BadValueError(f'maps "{name}", which is no vCard property that can be mapped; {hint}')
+        raise BadValueError(f'maps "{shown}", which is no vCard property to map to; {hint}')
     return CardLine(
         name,
         tuple(sorted(_parse_param(name, param) for param in params)),

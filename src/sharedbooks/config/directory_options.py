@@ -4,7 +4,8 @@
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from sharedbooks.config.directory_presets import PRESETS, CardMapping, DirectoryPreset
+from sharedbooks.config.card_mapping import CardMapping, merge_card_mappings
+from sharedbooks.config.directory_presets import PRESETS, DirectoryPreset
 from sharedbooks.config.ldap_values import (
     ATTRIBUTE,
     ATTRIBUTES,
@@ -260,10 +261,5 @@ def complete_directory(name: str, values: dict[str, object]) -> DirectoryConfig:
     base = values.get("base")
     filled = {"user_base": base, "group_base": base, **preset, **values}
     if "card" in values:
-        filled["card"] = _merged(preset["card"], values["card"])
+        filled["card"] = merge_card_mappings(preset["card"], values["card"])  # type: ignore[arg-type]
     return DirectoryConfig(name, **filled)  # type: ignore[arg-type]
-
-
-def _merged(preset: object, changes: object) -> CardMapping:
-    mapping = {**dict(preset), **dict(changes)}  # type: ignore[call-overload]
-    return tuple((name, attributes) for name, attributes in mapping.items() if attributes)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-CardMapping = tuple[tuple[str, str], ...]
+from sharedbooks.config.card_mapping import CardMapping
 
 
 class DirectoryPreset(StrEnum):
@@ -19,37 +19,40 @@ class DirectoryPreset(StrEnum):
     LLDAP = "lldap"
 
 
-# RFC 2798 (inetOrgPerson) and RFC 4519; components as vCard orders them (RFC 6350, section 6).
-_PERSON_CARD: CardMapping = (
-    ("FN", "cn"),
+# What makes and versions have alike.
+_CARD: CardMapping = (
+    ("FN", "displayName|cn"),
     ("N", "sn;givenName"),
     ("EMAIL;TYPE=work", "mail"),
-    ("TEL;TYPE=work,voice", "telephoneNumber"),
+    ("TEL;TYPE=work", "telephoneNumber"),
     ("TEL;TYPE=cell", "mobile"),
-    ("TEL;TYPE=work,fax", "facsimileTelephoneNumber"),
+    ("TEL;TYPE=home", "homePhone"),
+    ("TEL;TYPE=fax,work", "facsimileTelephoneNumber"),
     ("TEL;TYPE=pager", "pager"),
-    ("TEL;TYPE=home,voice", "homePhone"),
-    ("ADR;TYPE=work", ";;street;l;st;postalCode;c"),
-    ("ORG", "o;ou"),
     ("TITLE", "title"),
-    ("RELATED", "manager"),
+    ("RELATED;TYPE=manager", "manager"),
+)
+# RFC 2798 (inetOrgPerson) and RFC 4519; components as vCard orders them (RFC 6350, section 6).
+_PERSON_CARD: CardMapping = (
+    *_CARD,
+    (
+        "ADR;TYPE=work",
+        "postOfficeBox;physicalDeliveryOfficeName;street;l;st;postalCode;co|c",
+    ),
+    ("ADR;TYPE=home", ";;homePostalAddress"),
+    ("ORG", "o;ou|departmentNumber"),
+    ("URL", "labeledURI"),
     ("PHOTO", "jpegPhoto"),
 )
 _ACTIVE_DIRECTORY_CARD: CardMapping = (
-    ("FN", "displayName"),
-    ("N", "sn;givenName"),
-    ("EMAIL;TYPE=work", "mail"),
-    ("TEL;TYPE=work,voice", "telephoneNumber"),
-    ("TEL;TYPE=cell", "mobile"),
-    ("TEL;TYPE=work,fax", "facsimileTelephoneNumber"),
-    ("TEL;TYPE=pager", "pager"),
-    ("TEL;TYPE=home,voice", "homePhone"),
-    ("ADR;TYPE=work", ";;streetAddress;l;st;postalCode;co"),
+    *_CARD,
+    (
+        "ADR;TYPE=work",
+        "postOfficeBox;physicalDeliveryOfficeName;streetAddress;l;st;postalCode;co|c",
+    ),
     ("ORG", "company;department"),
-    ("TITLE", "title"),
     ("URL", "wWWHomePage"),
-    ("RELATED", "manager"),
-    ("PHOTO", "thumbnailPhoto"),
+    ("PHOTO", "thumbnailPhoto|jpegPhoto"),
 )
 
 _OPENLDAP = {
@@ -96,7 +99,7 @@ PRESETS: Mapping[DirectoryPreset, Mapping[str, object]] = MappingProxyType(
             "group_filter": "(objectClass=groupOfUniqueNames)",
             "member_attributes": ("member",),
             "card": (
-                ("FN", "cn"),
+                ("FN", "displayName|cn"),
                 ("N", "sn;givenName"),
                 ("EMAIL;TYPE=work", "mail"),
                 ("PHOTO", "jpegPhoto"),

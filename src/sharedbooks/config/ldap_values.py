@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from sharedbooks.config.card_mapping import parse_card_mapping
 from sharedbooks.config.values import HOST, BadValueError, Kind, plain_text, wrong
 
 _ATTRIBUTE = r"(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)"
@@ -23,8 +24,6 @@ _FILTER_ITEM = re.compile(rf"\( *(?:{_DESCRIBED}(?:=|~=|>=|<=)|{_RULED}:=){_FILT
 _FILTER_GROUP = re.compile(r"\( *(?:[&|] *(?:\x00 *)+|! *\x00 *)\)")
 _FILTER_DEPTH = 50
 
-_PROPERTY = re.compile(r"[A-Za-z0-9-]+(;[A-Za-z0-9-]+=[^\x00-\x1f\x7f\";:=]+)*")
-_COMPONENTS = re.compile(rf"({_ATTRIBUTE})?(;({_ATTRIBUTE})?)*")
 _DOMAIN = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 
 _PORTS = {"ldap": 389, "ldaps": 636}
@@ -126,11 +125,11 @@ def _read_card(value: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping):
         raise wrong(value)
     for name, attributes in value.items():
-        if not _PROPERTY.fullmatch(name):
-            raise BadValueError(f'maps "{name}", which is no vCard property with parameters')
-        if not isinstance(attributes, str) or not _COMPONENTS.fullmatch(attributes):
-            raise BadValueError(f'maps "{name}" to something that names no attributes')
-    return tuple(value.items())
+        if not isinstance(attributes, str):
+            raise BadValueError(f'maps "{name}" to something that is no text')
+    pairs = tuple(value.items())
+    parse_card_mapping(pairs)
+    return pairs
 
 
 SERVERS = Kind(
@@ -164,7 +163,4 @@ SUFFIX = Kind('a domain, such as "example.org"', _read_suffix)
 CARD = Kind(
     'a table of vCard properties and attributes, such as {"TEL;TYPE=cell" = "mobile"}', _read_card
 )
-"""Pairs of a vCard property and the attributes of its components, separated by ";".
-
-No attributes leave the property out.
-"""
+"""Pairs of a vCard property and where its value comes from; see ``card_mapping``."""

@@ -50,11 +50,15 @@ _RELATIONS = {
             *("contact", "acquaintance", "friend", "met", "co-worker", "colleague", "co-resident"),
             *("neighbor", "child", "parent", "sibling", "spouse", "kin", "muse", "crush", "date"),
             *("sweetheart", "me", "agent", "emergency"),
+            "manager",  # not in the RFC, but in the programs of Apple and Android
         )
     },
 }
 _RELATION_LABELS = {
-    **{name: f"_$!<{name.title()}>!$_" for name in ("parent", "child", "friend", "spouse")},
+    **{
+        name: f"_$!<{name.title()}>!$_"
+        for name in ("parent", "child", "friend", "spouse", "manager")
+    },
     "agent": "_$!<Assistant>!$_",
 }
 
