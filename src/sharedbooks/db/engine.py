@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sharedbooks.db.failures import Failure, classify
+from sharedbooks.db.snapshots import Snapshots
 from sharedbooks.errors import StoreBusy, StoreFull
 
 T = TypeVar("T")
@@ -45,11 +46,13 @@ class Database:
         self.dialect = parsed.get_backend_name()
         self._busy_timeout = busy_timeout
         make = {"sqlite": _sqlite, "postgresql": _postgresql}.get(self.dialect, _mariadb)
-        self._reader, self._writer = make(parsed, pool_size, busy_timeout)
+        reader, self._writer = make(parsed, pool_size, busy_timeout)
+        begin = _begin_sqlite if self.dialect == "sqlite" else _begin_by_itself
+        self._snapshots = Snapshots(reader, begin, size=pool_size, patience=busy_timeout)
 
     def close(self) -> None:
         """Close every pooled connection."""
-        self._reader.dispose()
+        self._snapshots.close()
         self._writer.dispose()
 
     @contextmanager
@@ -60,9 +63,9 @@ class Database:
             StoreBusy: the database cannot be reached.
         """
         try:
-            with self._reader.connect() as connection, connection.begin():
+            with self._snapshots.take() as connection:
                 yield connection
-        except (DBAPIError, PoolTimeout) as error:
+        except DBAPIError as error:
             _raise_typed(error)
 
     @contextmanager
@@ -87,7 +90,7 @@ class Database:
         """
 
         def attempt() -> T:
-            with self._reader.connect() as connection, connection.begin():
+            with self._snapshots.take() as connection:
                 return work(connection)
 
         return _with_attempts(attempt, _may_pass, self._busy_timeout)
@@ -159,7 +162,11 @@ def _raise_typed(error: DBAPIError | PoolTimeout) -> NoReturn:
     raise error
 
 
-def _sqlite(url: URL, pool_size: int, busy_timeout: float) -> tuple[Engine, Engine]:
+def _pool(size: int, patience: float) -> dict[str, Any]:
+    return {"pool_size": size, "max_overflow": 0, "pool_timeout": patience}
+
+
+def _sqlite(url: URL, _pool_size: int, busy_timeout: float) -> tuple[Engine, Engine]:
     # sqlite3 would open transactions by itself, too late for snapshots and never for DDL;
     # with isolation_level=None the BEGIN is ours.
     arguments: dict[str, Any] = {
@@ -168,22 +175,14 @@ def _sqlite(url: URL, pool_size: int, busy_timeout: float) -> tuple[Engine, Engi
         "timeout": busy_timeout,
     }
 
-    def make(size: int) -> Engine:
-        return create_engine(
-            url,
-            connect_args=arguments,
-            poolclass=QueuePool,
-            pool_size=size,
-            max_overflow=0,
-            pool_timeout=busy_timeout,
-        )
-
+    reader = create_engine(url, connect_args=arguments, poolclass=NullPool)
     # One writer connection a process: threads then queue here, in order, instead of polling
     # for the lock of the file.
-    reader, writer = make(pool_size), make(1)
+    writer = create_engine(
+        url, connect_args=arguments, poolclass=QueuePool, **_pool(1, busy_timeout)
+    )
     for engine in (reader, writer):
         event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(reader, "begin", _begin_snapshot)
     event.listen(writer, "begin", _begin_writing_within(busy_timeout))
     return reader, writer
 
@@ -199,11 +198,13 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_snapshot(connection: Connection) -> None:
-    # Takes no lock and cannot fail, so it need not pass through SQLAlchemy, which every poll
-    # would feel.
-    driver: Any = connection.connection.dbapi_connection
+def _begin_sqlite(driver: Any) -> None:
+    # Takes no lock and cannot fail.
     driver.execute("BEGIN")
+
+
+def _begin_by_itself(_driver: Any) -> None:
+    """Do nothing: the driver begins a transaction with its first statement."""
 
 
 def _begin_writing_within(seconds: float) -> Callable[[Connection], None]:
@@ -240,19 +241,18 @@ def _poll_for_lock(driver: sqlite3.Connection, deadline: float) -> None:
 
 
 def _postgresql(url: URL, pool_size: int, busy_timeout: float) -> tuple[Engine, Engine]:
-    def make(isolation_level: str, options: str) -> Engine:
+    def make(isolation_level: str, options: str, **pool: Any) -> Engine:
         return create_engine(
             url,
             isolation_level=isolation_level,
             connect_args={"options": options, "application_name": "sharedbooks"},
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=busy_timeout,
+            **pool,
         )
 
+    lock_timeout = f"-c lock_timeout={int(busy_timeout * 1000)}"
     return (
-        make("REPEATABLE READ", "-c default_transaction_read_only=on"),
-        make("READ COMMITTED", f"-c lock_timeout={int(busy_timeout * 1000)}"),
+        make("REPEATABLE READ", "-c default_transaction_read_only=on", poolclass=NullPool),
+        make("READ COMMITTED", lock_timeout, **_pool(pool_size, busy_timeout)),
     )
 
 
@@ -260,20 +260,18 @@ def _mariadb(url: URL, pool_size: int, busy_timeout: float) -> tuple[Engine, Eng
     # Comparing with the collation of the connection would make names case-blind again.
     address = url.update_query_dict({"charset": "utf8mb4"})
 
-    def make(isolation_level: str, setup: str) -> Engine:
+    def make(isolation_level: str, setup: str, **pool: Any) -> Engine:
         return create_engine(
             address,
             isolation_level=isolation_level,
             connect_args={"init_command": setup},
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=busy_timeout,
+            **pool,
         )
 
     # MariaDB rounds up to seconds; READ COMMITTED takes no gap locks, so writers to different
     # names of a book's index do not meet.
-    wait = max(1, round(busy_timeout))
+    lock_timeout = f"SET SESSION innodb_lock_wait_timeout = {max(1, round(busy_timeout))}"
     return (
-        make("REPEATABLE READ", "SET SESSION TRANSACTION READ ONLY"),
-        make("READ COMMITTED", f"SET SESSION innodb_lock_wait_timeout = {wait}"),
+        make("REPEATABLE READ", "SET SESSION TRANSACTION READ ONLY", poolclass=NullPool),
+        make("READ COMMITTED", lock_timeout, **_pool(pool_size, busy_timeout)),
     )
