@@ -77,8 +77,16 @@ class Application(RadicaleApplication):
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         started = time.perf_counter()
-        response = compressed(self._answer(environ), environ.get("HTTP_ACCEPT_ENCODING", ""))
-        self._discard_body(environ)
+        try:
+            request = Request(environ, self._edge)
+        except SharedbooksError as error:
+            response = text_response(400, str(error))
+            self._discard_body(environ)
+        else:
+            response = self._answer(request)
+            if not request.body_taken:
+                self._discard_body(environ)
+        response = compressed(response, environ.get("HTTP_ACCEPT_ENCODING", ""))
         start_response(response.status_line, response.wsgi_headers())
         _logger.debug(
             "%s %r: %d in %.1f ms",
@@ -106,11 +114,7 @@ class Application(RadicaleApplication):
             finally:
                 self._discarding.release()
 
-    def _answer(self, environ: Environ) -> Response:
-        try:
-            request = Request(environ, self._edge)
-        except SharedbooksError as error:
-            return text_response(400, str(error))
+    def _answer(self, request: Request) -> Response:
         try:
             return self._dispatch(request)
         except SharedbooksError as error:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
@@ -19,29 +19,38 @@ _SHORT = 1024 * 1024
 """Octets of a body that strangers may make the server keep."""
 
 
-@dataclass(frozen=True, slots=True)
 class Edge:
     """What the server believes and accepts of a request before it knows who sends it.
 
     Attributes:
         prefix: URL path in front of everything, such as ``/dav``, or empty.
-        trusted_proxies: networks whose ``X-Forwarded-*`` headers count.
         max_body: octets of the largest body.
         realm: the server's name in a login prompt.
+        trusts: tells whether an address is that of a trusted proxy, whose ``X-Forwarded-*``
+            headers count.
     """
 
-    prefix: str
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
-    max_body: int
-    realm: str
+    def __init__(
+        self,
+        prefix: str,
+        trusted_proxies: tuple[IPv4Network | IPv6Network, ...],
+        max_body: int,
+        realm: str,
+    ) -> None:
+        self.prefix = prefix
+        self.max_body = max_body
+        self.realm = realm
 
-    def trusts(self, address: str) -> bool:
-        """True if ``address`` is that of a trusted proxy."""
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self.trusted_proxies)
+        # The same few addresses again and again, and each costs as much as a look into SQLite.
+        @lru_cache(maxsize=1024)
+        def trusts(address: str) -> bool:
+            try:
+                parsed = ip_address(address)
+            except ValueError:
+                return False
+            return any(parsed in network for network in trusted_proxies)
+
+        self.trusts = trusts
 
 
 class Request:
@@ -58,6 +67,7 @@ class Request:
     def __init__(self, environ: Environ, edge: Edge) -> None:
         self._environ = environ
         self._body: bytes | None = None
+        self._credentials: tuple[str, str] | None = None
         self.edge = edge
         self.method: str = environ["REQUEST_METHOD"].upper()
         # An IPv4 client of a server that listens on "::".
@@ -81,7 +91,7 @@ class Request:
 
     def header(self, name: str, default: str = "") -> str:
         """Return a request header's value, or ``default`` where it was not sent."""
-        value: str = self._environ.get("HTTP_" + name.upper().replace("-", "_"), default)
+        value: str = self._environ.get(_variable(name), default)
         return value
 
     @property
@@ -118,7 +128,10 @@ class Request:
         return self._prefers("return=representation")
 
     def _prefers(self, preference: str) -> bool:
-        return preference in {part.strip().lower() for part in self.header("Prefer").split(",")}
+        preferences = self.header("Prefer")
+        if not preferences:
+            return False
+        return preference in {part.strip().lower() for part in preferences.split(",")}
 
     @property
     def body(self) -> bytes:
@@ -133,6 +146,11 @@ class Request:
         if self._body is None:
             self._body = self._read_body()
         return self._body
+
+    @property
+    def body_taken(self) -> bool:
+        """True if nothing of the body is left to be read."""
+        return self._body is not None
 
     def take_short_body(self) -> None:
         """Read the body now if it is announced to be short, as all but hostile XML is.
@@ -170,6 +188,11 @@ class Request:
     @property
     def credentials(self) -> tuple[str, str] | None:
         """Name and password of Basic authentication (RFC 7617), or None if none are usable."""
+        if self._credentials is None:
+            self._credentials = self._read_credentials()
+        return self._credentials
+
+    def _read_credentials(self) -> tuple[str, str] | None:
         scheme, _, encoded = self.header("Authorization").partition(" ")
         if scheme.lower() != "basic":
             return None
@@ -191,6 +214,11 @@ class Request:
         return Conditions(
             _entity_tags(self.header("If-Match")), _entity_tags(self.header("If-None-Match"))
         )
+
+
+@lru_cache(maxsize=64)
+def _variable(header: str) -> str:
+    return "HTTP_" + header.upper().replace("-", "_")
 
 
 def _read(stream: Any, most: int) -> bytes:

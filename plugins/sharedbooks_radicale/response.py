@@ -105,16 +105,16 @@ def _store(kept: list[bytes], pending: Iterator[bytes]) -> StoredBody:
     return StoredBody(file)
 
 
-def multistatus(parts: Iterable[str], headers: Mapping[str, str] | None = None) -> Response:
-    """Return a 207 with the ``response`` elements in ``parts`` (RFC 4918, 13)."""
+def multistatus(parts: Iterable[str | bytes], headers: Mapping[str, str] | None = None) -> Response:
+    """Return a 207 with the ``response`` elements in ``parts``, text or UTF-8 (RFC 4918, 13)."""
     sent = {"Content-Type": "application/xml; charset=utf-8", **(headers or {})}
     return Response(207, sent, collect(_document(parts)))
 
 
-def _document(parts: Iterable[str]) -> Iterator[bytes]:
+def _document(parts: Iterable[str | bytes]) -> Iterator[bytes]:
     yield f'<?xml version="1.0" encoding="utf-8"?>\n<D:multistatus {NAMESPACES}>'.encode()
     for part in parts:
-        yield part.encode()
+        yield part if isinstance(part, bytes) else part.encode()
     yield b"</D:multistatus>\n"
 
 

@@ -5,9 +5,12 @@ then costs one formatting of its name and hash.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
+from sharedbooks.domain.card_contents import CardContent, get_contents, iterate_contents
 from sharedbooks.domain.cards import (
     Card,
     CardInfo,
@@ -19,7 +22,13 @@ from sharedbooks.domain.cards import (
 )
 from sharedbooks.domain.homes import BookAccess
 from sharedbooks_radicale.protocol.call import Call
-from sharedbooks_radicale.protocol.hrefs import is_plain, make_href, quote_segment, split_href
+from sharedbooks_radicale.protocol.hrefs import (
+    all_plain,
+    is_plain,
+    make_href,
+    quote_segment,
+    split_href,
+)
 from sharedbooks_radicale.protocol.properties import ALIKE_ON_CARDS, CARD, View
 from sharedbooks_radicale.protocol.propstat import (
     PropertyRequest,
@@ -32,6 +41,21 @@ from sharedbooks_radicale.protocol.xml import carddav, dav, element
 _ROWS_AT_ONCE = 500
 _GETETAG = dav("getetag")
 _ADDRESS_DATA = carddav("address-data")
+
+
+@dataclass(frozen=True, slots=True)
+class _DataTemplate:
+    """The response of any card with its content, in UTF-8, with places for what differs."""
+
+    response: bytes
+    address_data: AddressData
+
+    def fill(self, href: str, card: Card | CardContent) -> bytes:
+        return self.response % {
+            b"href": href.encode(),
+            b"hash": card.content_hash.encode(),
+            b"data": self.address_data.xml_of(card),
+        }
 
 
 class CardResponses:
@@ -60,6 +84,9 @@ class CardResponses:
             call.request.prefix, call.member.user.name, access.name, collection=True
         )
         self._template = self._listing_template()
+        self._with_data: _DataTemplate | None = None
+        if self._template is not None and address_data is not None:
+            self._with_data = _DataTemplate(self._template.encode(), address_data)
 
     def href(self, resource_name: str) -> str:
         """Return the href of a card of this book."""
@@ -76,10 +103,12 @@ class CardResponses:
             return None
         return segments[2]
 
-    def of_all(self, connection: Connection) -> Iterator[str]:
+    def of_all(self, connection: Connection) -> Iterator[str | bytes]:
         """Write every card of the book."""
         book_id = self._access.book_id
-        if self._address_data is not None:
+        if self._with_data is not None:
+            yield from map(self.of, iterate_contents(connection, book_id))
+        elif self._address_data is not None:
             yield from map(self.of, iterate_cards(connection, book_id))
         elif self._template is not None:
             yield from self._listed(list_hashes(connection, book_id))
@@ -88,7 +117,7 @@ class CardResponses:
 
     def of_changed(
         self, connection: Connection, changed: Sequence[tuple[str, str]]
-    ) -> Iterator[str]:
+    ) -> Iterator[str | bytes]:
         """Write the cards of those names and content hashes."""
         if self._template is not None and self._address_data is None:
             yield from self._listed(changed)
@@ -96,32 +125,38 @@ class CardResponses:
         for card in self.find(connection, [name for name, _ in changed]):
             yield self.of(card)
 
-    def find(self, connection: Connection, names: Sequence[str]) -> Iterable[CardInfo]:
+    def find(
+        self, connection: Connection, names: Sequence[str]
+    ) -> Iterable[CardInfo | CardContent]:
         """Return the cards that exist among ``names``; with content where it is asked for."""
+        book_id = self._access.book_id
+        if self._with_data is not None:
+            return get_contents(connection, book_id, names)
         read = get_card_infos if self._address_data is None else get_cards
-        return read(connection, self._access.book_id, names)
+        return read(connection, book_id, names)
 
-    def of(self, card: CardInfo) -> str:
+    def of(self, card: CardInfo | CardContent) -> str | bytes:
         """Write one card."""
         href = self.href(card.resource_name)
-        shown = (self._access, card)
-        if self._address_data is None or not isinstance(card, Card):
-            return property_response(href, CARD, self._view, shown, self._wanted)
-        data = self._address_data.xml_of(card)
-        if self._template is not None:
-            return self._template % {"href": href, "hash": card.content_hash, "data": data}
-        data = element(_ADDRESS_DATA, data)
-        return property_response(href, CARD, self._view, shown, self._wanted, {_ADDRESS_DATA: data})
+        if self._with_data is not None and isinstance(card, Card | CardContent):
+            return self._with_data.fill(href, card)
+        content: dict[str, str] = {}
+        if self._address_data is not None and isinstance(card, Card):
+            data = self._address_data.xml_of(card).decode()
+            content = {_ADDRESS_DATA: element(_ADDRESS_DATA, data)}
+        shown: Any = (self._access, card)
+        return property_response(href, CARD, self._view, shown, self._wanted, content)
 
     def _listed(self, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-        template = (self._template or "") % {"href": "%s", "hash": "%s"}
-        base = self.book_href
+        template = (self._template or "") % {"href": "\0", "hash": "\0"}
+        before, between, after = template.split("\0")
+        before += self.book_href
         for start in range(0, len(rows), _ROWS_AT_ONCE):
+            some = rows[start : start + _ROWS_AT_ONCE]
+            if not all_plain([name for name, _ in some]):
+                some = [(quote_segment(name), content_hash) for name, content_hash in some]
             yield "".join(
-                [
-                    template % (base + quote_segment(name), content_hash)
-                    for name, content_hash in rows[start : start + _ROWS_AT_ONCE]
-                ]
+                [f"{before}{name}{between}{content_hash}{after}" for name, content_hash in some]
             )
 
     def _listing_template(self) -> str | None:

@@ -5,7 +5,8 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection
 
-from sharedbooks.domain.cards import Card, CardInfo, get_card, get_card_info, iterate_cards
+from sharedbooks.domain.card_contents import iterate_contents
+from sharedbooks.domain.cards import Card, CardInfo, get_card, get_card_info
 from sharedbooks.domain.conditions import Conditions
 from sharedbooks.domain.homes import get_book
 from sharedbooks.errors import NotFound
@@ -79,7 +80,7 @@ def _get_book(connection: Connection, call: Call, name: str) -> Response:
     }
 
     def contents() -> Iterator[bytes]:
-        for card in iterate_cards(connection, access.book_id):
+        for card in iterate_contents(connection, access.book_id):
             content = form.of(card)
             # Another card follows.
             yield content if content.endswith(b"\n") else content + b"\r\n"

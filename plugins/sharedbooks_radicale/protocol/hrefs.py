@@ -4,6 +4,8 @@ Thunderbird compares them as strings between answers.
 """
 
 import re
+import string
+from collections.abc import Sequence
 from urllib.parse import quote, unquote, urlsplit
 
 from sharedbooks.domain.principals import PrincipalKind
@@ -18,6 +20,14 @@ GROUPS = ".groups"
 
 is_plain = re.compile(r"[A-Za-z0-9_~@:-][A-Za-z0-9._~@:-]*").fullmatch
 """True for segments that are the same percent-encoded."""
+
+
+_PLAIN = (string.ascii_letters + string.digits + "_~@:-.").encode()
+
+
+def all_plain(segments: Sequence[str]) -> bool:
+    """True if no segment is another one percent-encoded; all are looked at in one go."""
+    return not "".join(segments).encode().translate(None, _PLAIN)
 
 
 def quote_segment(segment: str) -> str:

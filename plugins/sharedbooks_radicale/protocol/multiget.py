@@ -16,7 +16,7 @@ _CARDS_AT_ONCE = 200
 
 def multiget(
     connection: Connection, _access: BookAccess, root: ET.Element, cards: CardResponses
-) -> Iterator[str]:
+) -> Iterator[str | bytes]:
     """Write the cards asked for, in the order of their hrefs.
 
     What is not here, or not the member's to see, is 404 all the same.

@@ -9,7 +9,6 @@ from sharedbooks_radicale.protocol.call import BookPath, Call, HomePath, Root
 from sharedbooks_radicale.protocol.card_responses import CardResponses
 from sharedbooks_radicale.protocol.propstat import PropertyRequest, read_propfind
 from sharedbooks_radicale.protocol.resources import find_resource, iterate_books
-from sharedbooks_radicale.protocol.xml import parse_body
 from sharedbooks_radicale.response import Response, multistatus
 
 
@@ -24,14 +23,14 @@ def propfind(connection: Connection, call: Call) -> Response:
     request = call.request
     if request.depth not in {"", "0", "1"}:
         raise Refused("Only Depth 0 and 1 are answered.", element="<D:propfind-finite-depth/>")
-    wanted = read_propfind(parse_body(request.body), minimal=request.minimal)
+    wanted = read_propfind(request.body, minimal=request.minimal)
     children = request.depth == "1"
     return multistatus(_responses(connection, call, wanted, children=children), request.preference)
 
 
 def _responses(
     connection: Connection, call: Call, wanted: PropertyRequest, *, children: bool
-) -> Iterator[str]:
+) -> Iterator[str | bytes]:
     path = call.path()
     resource = find_resource(connection, call, path, wanted)
     yield resource.response(call.view, wanted)

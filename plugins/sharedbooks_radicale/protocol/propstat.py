@@ -3,10 +3,11 @@
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sharedbooks_radicale.failures import BadRequest
 from sharedbooks_radicale.protocol.properties import PropertyTable, R, View
-from sharedbooks_radicale.protocol.xml import dav, element
+from sharedbooks_radicale.protocol.xml import REMEMBERED_OCTETS, dav, element, parse_body
 
 _MAX_ASKED = 16 * 1024
 """Characters of property names in a request; the answer repeats them for every card."""
@@ -39,18 +40,24 @@ class PropertyRequest:
         Raises:
             BadRequest: their names are too long together.
         """
-        names = list(dict.fromkeys(node.tag for node in asked))
+        names = tuple(dict.fromkeys(node.tag for node in asked))
         if sum(map(len, names)) > _MAX_ASKED:
             raise BadRequest("So many properties are not looked for.")
         return cls(names, everything=everything, minimal=minimal)
 
 
-def read_propfind(root: ET.Element | None, *, minimal: bool) -> PropertyRequest:
+def read_propfind(body: bytes, *, minimal: bool) -> PropertyRequest:
     """Return what a ``propfind`` body asks for; no body asks for everything.
 
     Raises:
         BadRequest: the body is something else, or asks for too much.
     """
+    read = _remembered_propfind if len(body) <= REMEMBERED_OCTETS else _read_propfind
+    return read(body, minimal=minimal)
+
+
+def _read_propfind(body: bytes, *, minimal: bool) -> PropertyRequest:
+    root = parse_body(body)
     if root is None:
         return PropertyRequest((), everything=True, minimal=minimal)
     if root.tag != dav("propfind"):
@@ -64,6 +71,9 @@ def read_propfind(root: ET.Element | None, *, minimal: bool) -> PropertyRequest:
         raise BadRequest("A DAV:propfind holds prop, allprop or propname.")
     included = root.iterfind(f"{dav('include')}/*")
     return PropertyRequest.of(included, minimal=minimal, everything=True)
+
+
+_remembered_propfind = lru_cache(maxsize=512)(_read_propfind)
 
 
 def property_response(

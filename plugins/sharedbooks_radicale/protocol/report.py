@@ -70,7 +70,7 @@ def _card_responses(call: Call, access: BookAccess, root: ET.Element) -> CardRes
 
 def _query(
     connection: Connection, access: BookAccess, root: ET.Element, cards: CardResponses
-) -> Iterator[str]:
+) -> Iterator[str | bytes]:
     """Write the cards that match a filter (RFC 6352, section 8.6)."""
     card_filter = read_filter(root)
     limit = read_limit(root, carddav)

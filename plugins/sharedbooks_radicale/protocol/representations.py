@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sharedbooks.domain.card_contents import CardContent
 from sharedbooks.domain.cards import Card
 from sharedbooks.vcard.contentlines import unfold
 from sharedbooks.vcard.convert import to_version
@@ -32,7 +33,7 @@ class Form(StrEnum):
         """The media type of a card in this form."""
         return JCARD_TYPE if self is Form.JCARD else f"{VCARD_TYPE}; charset=utf-8"
 
-    def of(self, card: Card) -> bytes:
+    def of(self, card: Card | CardContent) -> bytes:
         """Return a card in this form."""
         if self is Form.STORED or card.version == self.value:
             return card.content
@@ -51,15 +52,15 @@ class AddressData:
     form: Form
     choices: tuple[PropertyChoice, ...] | None = None
 
-    def xml_of(self, card: Card) -> str:
-        """Return what is asked for of a card as XML character data."""
+    def xml_of(self, card: Card | CardContent) -> bytes:
+        """Return what is asked for of a card as XML character data in UTF-8."""
         content = self.form.of(card)
         if self.choices is not None:
             content = select_properties(content, self.choices)
         try:
             return octets_text(content)
         except UnicodeDecodeError:
-            return text(card_text(content))
+            return text(card_text(content)).encode()
 
 
 def card_text(content: bytes) -> str:

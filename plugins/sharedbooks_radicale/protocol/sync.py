@@ -16,7 +16,7 @@ from sharedbooks_radicale.protocol.xml import dav
 
 def sync_collection(
     connection: Connection, access: BookAccess, root: ET.Element, cards: CardResponses
-) -> Iterator[str]:
+) -> Iterator[str | bytes]:
     """Write what changed since a token, and the token that stands for this answer.
 
     Raises:

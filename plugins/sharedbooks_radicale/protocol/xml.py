@@ -43,7 +43,7 @@ def calendarserver(local: str) -> str:
     return f"{{{CALENDARSERVER}}}{local}"
 
 
-_REMEMBERED_OCTETS = 2048
+REMEMBERED_OCTETS = 2048
 """Clients say the same again and again; what they say is parsed once. Nobody changes a tree."""
 
 
@@ -53,17 +53,35 @@ def parse_body(body: bytes) -> ET.Element | None:
     Raises:
         BadRequest: not well-formed, or with a DTD or entities (RFC 4918, 20.6).
     """
-    return _remembered(body) if len(body) <= _REMEMBERED_OCTETS else _parse(body)
+    return _remembered(body) if len(body) <= REMEMBERED_OCTETS else _parse(body)
 
 
 def _parse(body: bytes) -> ET.Element | None:
     if not body.strip():
         return None
+    # What has no declarations needs no guard against them, and Python's own parser is five times
+    # as fast as the guarded one. In UTF-8 a declaration begins with the octets "<!".
+    read = ET.fromstring if b"<!" not in body and _is_utf_8(body) else _parse_guarded
     try:
-        root: ET.Element = fromstring(body, forbid_dtd=True)
+        return read(body)
     except (ET.ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise BadRequest(f"The body is not XML that is taken here: {error}") from error
+
+
+def _parse_guarded(body: bytes) -> ET.Element:
+    root: ET.Element = fromstring(body, forbid_dtd=True)
     return root
+
+
+_DECLARATION = re.compile(rb"\s*<\?xml[^>]*?(?:encoding\s*=\s*[\"']([^\"'>]*)[\"'][^>]*)?>")
+
+
+def _is_utf_8(body: bytes) -> bool:
+    """True if a parser takes ``body`` for UTF-8 (XML 1.0, appendix F)."""
+    if b"\0" in body or body.startswith((b"\xfe\xff", b"\xff\xfe")):
+        return False
+    declaration = _DECLARATION.match(body.removeprefix(b"\xef\xbb\xbf"))
+    return declaration is None or (declaration[1] or b"utf-8").lower() == b"utf-8"
 
 
 _remembered = lru_cache(maxsize=512)(_parse)
@@ -79,17 +97,18 @@ def text(value: str) -> str:
     return escape(characters(value))
 
 
-def octets_text(content: bytes) -> str:
-    """Return UTF-8 octets, such as a card with its photo, as XML character data.
+def octets_text(content: bytes) -> bytes:
+    """Return UTF-8 octets, such as a card with its photo, as XML character data in UTF-8.
 
     Raises:
         UnicodeDecodeError: they are not UTF-8.
     """
-    decoded = content.decode()
     # Deleting octets is ten times faster than looking for characters.
     if b"\xef\xbf" in content or len(content.translate(None, _CONTROLS)) < len(content):
-        return text(decoded)
-    return escape(decoded)
+        return text(content.decode()).encode()
+    if not content.isascii():
+        content.decode()
+    return content.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
 
 
 def element(name: str, content: str | None) -> str:

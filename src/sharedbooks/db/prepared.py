@@ -5,6 +5,7 @@ that is ten times what the statement itself takes. Here it costs the driver's ow
 """
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Select
@@ -62,6 +63,8 @@ def _compile(statement: Select[Any], dialect: Dialect) -> _Compiled:
     if not compiled.positional:
         return str(compiled), lambda parameters: {**fixed, **parameters}
     order = list(compiled.positiontup or ())
+    if len(order) > 1 and not fixed:
+        return str(compiled), itemgetter(*order)
 
     def arrange(parameters: Parameters) -> tuple[Any, ...]:
         merged = {**fixed, **parameters}

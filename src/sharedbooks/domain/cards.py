@@ -11,6 +11,7 @@ from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import cards
 from sharedbooks.db.types import now
 from sharedbooks.domain.book_checks import apply_policy
+from sharedbooks.domain.card_contents import ByNames
 from sharedbooks.domain.card_rows import RemovedCard, insert_cards, remove_rows, replace_properties
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.conditions import UNCONDITIONAL, Conditions, make_etag
@@ -97,25 +98,9 @@ _OF_NAME = (
 )
 _BY_NAME = Prepared(select(*_CARD_COLUMNS).where(*_OF_NAME))
 _INFO_BY_NAME = Prepared(select(*_INFO_COLUMNS).where(*_OF_NAME))
-_BATCHES = (1, 10, 100)
-"""Sizes of the lists of names that statements are prepared for; shorter ones are filled up."""
-
-
-def _by_names(columns: tuple[Any, ...]) -> dict[int, Prepared]:
-    return {
-        size: Prepared(
-            select(*columns).where(
-                cards.c.book_id == bindparam("book_id"),
-                cards.c.resource_name.in_([bindparam(f"name_{i}") for i in range(size)]),
-            )
-        )
-        for size in _BATCHES
-    }
-
-
-_BY_NAMES = _by_names(_CARD_COLUMNS)
+_BY_NAMES = ByNames(_CARD_COLUMNS)
 _BY_IDS = select(*_CARD_COLUMNS).where(cards.c.id.in_(bindparam("ids", expanding=True)))
-_INFOS_BY_NAMES = _by_names(_INFO_COLUMNS)
+_INFOS_BY_NAMES = ByNames(_INFO_COLUMNS)
 _ALL = (
     select(*_CARD_COLUMNS)
     .where(cards.c.book_id == bindparam("book_id"))
@@ -191,7 +176,7 @@ def get_card_info(connection: Connection, book_id: int, resource_name: str) -> C
 
 def get_cards(connection: Connection, book_id: int, names: Sequence[str]) -> Iterator[Card]:
     """Yield the cards that exist among ``names``, in no particular order."""
-    for row in _rows_by_name(connection, _BY_NAMES, book_id, names):
+    for row in _BY_NAMES.rows(connection, book_id, names):
         yield Card(*row)
 
 
@@ -207,7 +192,7 @@ def get_card_infos(
     connection: Connection, book_id: int, names: Sequence[str]
 ) -> Iterator[CardInfo]:
     """Yield what there is to tell of the cards among ``names``, in no particular order."""
-    for row in _rows_by_name(connection, _INFOS_BY_NAMES, book_id, names):
+    for row in _INFOS_BY_NAMES.rows(connection, book_id, names):
         yield CardInfo(*row)
 
 
@@ -324,17 +309,6 @@ def move_card(
     delete_card(connection, source, resource_name, actor)
     prepared = prepare_card(card.content, max_size=card.size)
     return put_card(connection, target, target_name, prepared, actor)
-
-
-def _rows_by_name(
-    connection: Connection, statements: dict[int, Prepared], book_id: int, names: Sequence[str]
-) -> Iterator[Any]:
-    for start in range(0, len(names), _BATCHES[-1]):
-        some = names[start : start + _BATCHES[-1]]
-        size = next(size for size in _BATCHES if size >= len(some))
-        filled = [*some, *[some[-1]] * (size - len(some))]
-        where = {f"name_{number}": name for number, name in enumerate(filled)}
-        yield from statements[size].all(connection, {"book_id": book_id, **where})
 
 
 def may_add(access: BookAccess) -> bool:

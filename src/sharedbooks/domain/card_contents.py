@@ -1,0 +1,81 @@
+"""What reports show of many cards: name, hash and octets, read with as little as that takes."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, select
+
+from sharedbooks.db.prepared import Prepared
+from sharedbooks.db.schema import cards
+
+
+class CardContent(NamedTuple):
+    """A card's resource name, content hash, version of vCard, and octets as they came."""
+
+    resource_name: str
+    content_hash: str
+    version: str
+    content: bytes
+
+
+class ByNames:
+    """Reads columns of the cards of a book among some names.
+
+    Args:
+        columns: the columns of ``cards`` to be read.
+    """
+
+    _SIZES = (1, 10, 100)
+    """Lengths of the lists that statements are prepared for; shorter ones are filled up."""
+
+    def __init__(self, columns: tuple[Any, ...]) -> None:
+        self._statements = {
+            size: Prepared(
+                select(*columns).where(
+                    cards.c.book_id == bindparam("book_id"),
+                    cards.c.resource_name.in_([bindparam(f"name_{i}") for i in range(size)]),
+                )
+            )
+            for size in self._SIZES
+        }
+
+    def rows(self, connection: Connection, book_id: int, names: Sequence[str]) -> Iterator[Any]:
+        """Yield the rows of the cards that exist, in no particular order."""
+        for start in range(0, len(names), self._SIZES[-1]):
+            some = names[start : start + self._SIZES[-1]]
+            size = next(size for size in self._SIZES if size >= len(some))
+            filled = [*some, *[some[-1]] * (size - len(some))]
+            where: dict[str, Any] = {f"name_{number}": name for number, name in enumerate(filled)}
+            where["book_id"] = book_id
+            yield from self._statements[size].all(connection, where)
+
+
+_COLUMNS: tuple[Any, ...] = (
+    cards.c.resource_name,
+    cards.c.content_hash,
+    cards.c.version,
+    cards.c.content,
+)
+_BY_NAMES = ByNames(_COLUMNS)
+_PAGE = 100
+_NEXT_PAGE = Prepared(
+    select(*_COLUMNS)
+    .where(cards.c.book_id == bindparam("book_id"), cards.c.resource_name > bindparam("after"))
+    .order_by(cards.c.resource_name)
+    .limit(_PAGE)
+)
+
+
+def get_contents(
+    connection: Connection, book_id: int, names: Sequence[str]
+) -> Iterator[CardContent]:
+    """Yield the cards that exist among ``names``, in no particular order."""
+    return map(CardContent._make, _BY_NAMES.rows(connection, book_id, names))
+
+
+def iterate_contents(connection: Connection, book_id: int) -> Iterator[CardContent]:
+    """Yield every card of the book by name, in bounded memory."""
+    after = ""
+    while page := _NEXT_PAGE.all(connection, {"book_id": book_id, "after": after}):
+        yield from map(CardContent._make, page)
+        after = page[-1][0]
