@@ -1,7 +1,5 @@
 """Radicale's seam for rights: what a privilege is in its one-letter rights."""
 
-from weakref import WeakKeyDictionary
-
 from radicale.config import Configuration
 from radicale.rights import BaseRights
 from sqlalchemy import Connection
@@ -9,7 +7,7 @@ from sqlalchemy import Connection
 from sharedbooks.domain.homes import find_book
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.runtime import Runtime
-from sharedbooks_radicale.scope import current_connection
+from sharedbooks_radicale.scope import current_session
 from sharedbooks_radicale.stock import CONFIG_OPTION, find_user, plugin_schema, shared_runtime
 
 PLUGIN_CONFIG_SCHEMA = plugin_schema("rights")
@@ -35,9 +33,6 @@ class Rights(BaseRights):
     def __init__(self, configuration: Configuration, runtime: Runtime | None = None) -> None:
         super().__init__(configuration.copy(PLUGIN_CONFIG_SCHEMA))
         self._runtime = runtime or shared_runtime(self.configuration.get("rights", CONFIG_OPTION))
-        self._answers: WeakKeyDictionary[Connection, dict[tuple[str, str], str]] = (
-            WeakKeyDictionary()
-        )
 
     def authorization(self, user: str, user_groups: set[str], path: str) -> str:  # noqa: ARG002
         """Return the letters of ``user`` for ``path``.
@@ -62,13 +57,12 @@ class Rights(BaseRights):
 
         A PROPFIND asks again for every card of the book.
         """
-        connection = current_connection()
-        if connection is None:
+        session = current_session()
+        if session is None:
             return self._runtime.database.run_read(lambda fresh: _letters(fresh, user, book))
-        answers = self._answers.setdefault(connection, {})
-        if (user, book) not in answers:
-            answers[user, book] = _letters(connection, user, book)
-        return answers[user, book]
+        if (user, book) not in session.letters:
+            session.letters[user, book] = _letters(session.connection, user, book)
+        return session.letters[user, book]
 
 
 def _letters(connection: Connection, user_name: str, book: str) -> str:

@@ -7,28 +7,47 @@ each and reset when the request ends.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from sharedbooks.domain.login import Member
 
-_connection: ContextVar[Connection | None] = ContextVar("connection", default=None)
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A database session of a request, and the letters of rights that were asked for in it.
+
+    ``letters`` are by user and book. The connection itself goes on to the next request.
+    """
+
+    connection: Connection
+    letters: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+_session: ContextVar[Session | None] = ContextVar("session", default=None)
 _member: ContextVar[Member | None] = ContextVar("member", default=None)
 
 
-def current_connection() -> Connection | None:
+def current_session() -> Session | None:
     """Return the session that the request has open, or None."""
-    return _connection.get()
+    return _session.get()
+
+
+def current_connection() -> Connection | None:
+    """Return the connection of the session that the request has open, or None."""
+    session = _session.get()
+    return None if session is None else session.connection
 
 
 @contextmanager
 def using(connection: Connection) -> Iterator[None]:
     """Make ``connection`` the request's session for as long as the context lasts."""
-    token = _connection.set(connection)
+    token = _session.set(Session(connection))
     try:
         yield
     finally:
-        _connection.reset(token)
+        _session.reset(token)
 
 
 def current_member() -> Member | None:

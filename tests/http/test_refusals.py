@@ -117,6 +117,37 @@ BAD_XML = {
 }
 
 
+HIDDEN_DTD = '<!DOCTYPE a [<!ENTITY b "c">]><propfind xmlns="DAV:"><prop>&b;</prop></propfind>'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        HIDDEN_DTD.encode("utf-16"),
+        HIDDEN_DTD.encode("utf-16-le"),
+        HIDDEN_DTD.encode("utf-16-be"),
+        HIDDEN_DTD.encode("utf-8-sig"),
+        b'<?xml version="1.0" encoding="cp037"?>' + HIDDEN_DTD.encode("cp037"),
+        b"<?xml version='1.0' encoding = 'utf-7'?>" + HIDDEN_DTD.replace("<!", "+ADwAIQ-").encode(),
+    ],
+    ids=["UTF-16", "UTF-16-LE", "UTF-16-BE", "UTF-8 with a mark", "EBCDIC", "UTF-7"],
+)
+def test_no_encoding_hides_a_dtd(world: World, body: bytes) -> None:
+    alice, book = world.shared("manage")
+    assert alice.request("PROPFIND", alice.path(book), body, {"Depth": "0"}).status == 400
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF-8", "utf-8-sig", "utf-16", "iso-8859-1"])
+def test_body_may_come_in_any_encoding(world: World, encoding: str) -> None:
+    alice, book = world.shared("read")
+    declared = encoding.removesuffix("-sig")
+    document = f'<?xml version="1.0" encoding="{declared}"?>'
+    document += '<!-- ä --><propfind xmlns="DAV:"><prop><sync-token/></prop></propfind>'
+    answer = alice.request("PROPFIND", alice.path(book), document.encode(encoding), {"Depth": "0"})
+    assert answer.status == 207
+    assert b"urn:sharedbooks:sync:" in answer.body
+
+
 @pytest.mark.parametrize("method", ["PROPFIND", "PROPPATCH", "REPORT", "MKCOL"])
 @pytest.mark.parametrize("body", BAD_XML.values(), ids=BAD_XML)
 def test_bad_xml_is_refused(world: World, method: str, body: str) -> None:

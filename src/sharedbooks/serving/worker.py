@@ -1,5 +1,6 @@
 """A worker process: Granian with our application, and leaving without losing a request."""
 
+import gc
 import importlib
 import multiprocessing
 import os
@@ -102,6 +103,9 @@ def _load(
         del os.environ[name]
     module, _, function = target.partition(":")
     application: _Application = getattr(importlib.import_module(module), function)()
+    # All that was loaded stays; the collector need not look at it again with each long answer.
+    gc.collect()
+    gc.freeze()
     leaving = threading.Event()
 
     def leave(*_: object) -> None:
