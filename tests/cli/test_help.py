@@ -37,7 +37,8 @@ def test_all_commands_are_there():
         *("book restore", "card", "card list", "card show", "card restore", "history"),
         *("trash", "trash list", "trash restore"),
         *("directory", "directory sync"),
-        *("import", "export", "serve", "healthcheck", "doctor", "check"),
+        *("import", "export", "serve", "healthcheck", "doctor"),
+        *("check", "audit"),
         *("db", "db upgrade", "db status", "config", "config show", "config check"),
     }
 

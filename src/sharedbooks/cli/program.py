@@ -26,6 +26,7 @@ _COMMANDS = {
     "history": ("history:history", "Who changed what in an address book."),
     "trash": ("trash:trash", "Deleted cards and address books, and bringing them back."),
     "check": ("check:check", "Look for cards that are of no use as contacts."),
+    "audit": ("audit:audit", "Who did what, as JSON lines."),
     "serve": ("serve:serve", "Run the server."),
     "healthcheck": ("serve:healthcheck", "Ask the running server whether it is well."),
     "doctor": ("doctor:doctor", "Look for what is wrong with this installation."),

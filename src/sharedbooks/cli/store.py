@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sharedbooks.cli.audited import describe_call
 from sharedbooks.cli.commands import Invocation
 from sharedbooks.config import Config, find_config, load_config
 from sharedbooks.db.engine import Database
+from sharedbooks.db.types import now
 from sharedbooks.db.upgrade import require_current_schema
+from sharedbooks.domain.audit import Event, log_event
 from sharedbooks.domain.history import Actor
 from sharedbooks.errors import ConfigProblem
 from sharedbooks.runtime import open_database
@@ -57,6 +60,9 @@ def open_any_store(config: Config) -> Iterator[Store]:
 def open_store(invocation: Invocation) -> Iterator[Store]:
     """Open the configured database, which has to have the present schema.
 
+    The first change that the command makes takes a line of the audit log with it, in the same
+    transaction; see ``describe_call``.
+
     Raises:
         ConfigProblem: the configuration is not there or cannot be used.
         SchemaMismatch: the database has another schema; says which command mends it.
@@ -64,6 +70,10 @@ def open_store(invocation: Invocation) -> Iterator[Store]:
     """
     with open_any_store(read_config(invocation)) as store:
         require_current_schema(store.database)
+        called = describe_call()
+        if called is not None:
+            event = Event(now(), caller(), *called)
+            store.database.accompany_first_write(lambda connection: log_event(connection, event))
         yield store
 
 
@@ -73,8 +83,12 @@ def administrator(client: str) -> Actor:
     Args:
         client: the command, for instance ``sharedbooks import``.
     """
-    # Behind sudo, the person counts and not root.
-    return Actor(None, os.environ.get("SUDO_USER") or system_user(), "", client)
+    return Actor(None, caller(), "", client)
+
+
+def caller() -> str:
+    """Return the name of the person who runs this command: behind sudo that is not root."""
+    return os.environ.get("SUDO_USER") or system_user()
 
 
 def system_user() -> str:

@@ -49,6 +49,11 @@ class Database:
         reader, self._writer = make(parsed, pool_size, busy_timeout)
         begin = _begin_sqlite if self.dialect == "sqlite" else _begin_by_itself
         self._snapshots = Snapshots(reader, begin, size=pool_size, patience=busy_timeout)
+        self._companion: Callable[[Connection], None] | None = None
+
+    def accompany_first_write(self, work: Callable[[Connection], None]) -> None:
+        """Have ``work`` done at the end of the next write transaction that is committed."""
+        self._companion = work
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -79,6 +84,8 @@ class Database:
         try:
             with self._writer.begin() as connection:
                 yield connection
+                self._do_companion(connection)
+            self._companion = None
         except (DBAPIError, PoolTimeout) as error:
             _raise_typed(error)
 
@@ -115,13 +122,19 @@ class Database:
             committing = False
             with self._writer.begin() as connection:
                 outcome = work(connection)
+                self._do_companion(connection)
                 committing = True
+            self._companion = None
             return outcome
 
         def may_repeat(failure: Failure) -> bool:
             return failure is Failure.TRANSIENT or (_may_pass(failure) and not committing)
 
         return _with_attempts(attempt, may_repeat, self._busy_timeout)
+
+    def _do_companion(self, connection: Connection) -> None:
+        if self._companion is not None:
+            self._companion(connection)
 
 
 def _may_pass(failure: Failure) -> bool:
