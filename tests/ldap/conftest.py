@@ -1,11 +1,18 @@
 """Directories for the tests: one OpenLDAP and one Samba server a run, a branch for each test."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from itertools import count
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sharedbooks.db.engine import Database
+from sharedbooks.directory.connection import Directory
+from tests.ldap.site import Site
 from tests.support.certificates import Authority
+from tests.support.configured import configure
 from tests.support.crowd import Crowd
 from tests.support.directories import DirectoryServer
 from tests.support.openldap import OpenLdapServer
@@ -65,3 +72,34 @@ def _branch(server: DirectoryServer) -> Iterator[str]:
     server.add(dn, {"objectClass": ["organizationalUnit"], "ou": name})
     yield dn
     server.delete(dn)
+
+
+@pytest.fixture
+def open_site(
+    database: Database, tmp_path: Path
+) -> Iterator[Callable[[DirectoryServer, str], Site]]:
+    """Opens branches of servers as directories; more options as in the configuration."""
+    with ExitStack() as stack:
+
+        def open_one(server: DirectoryServer, branch: str, name: str = "corp", **more: Any) -> Site:
+            config = configure(server, tmp_path, name, **{"base": branch, **more})
+            directory = stack.enter_context(closing(Directory(config)))
+            return Site(server, branch, directory, database)
+
+        yield open_one
+
+
+@pytest.fixture(params=["openldap", "samba"])
+def site(request: pytest.FixtureRequest, open_site: Callable[..., Site]) -> Site:
+    """An empty branch of either server, as the directory ``corp``."""
+    kind = request.param
+    server = request.getfixturevalue(kind)
+    return open_site(server, request.getfixturevalue(f"{kind}_branch"))
+
+
+@pytest.fixture
+def openldap_site(
+    openldap: OpenLdapServer, openldap_branch: str, open_site: Callable[..., Site]
+) -> Site:
+    """An empty branch of OpenLDAP, as the directory ``corp``."""
+    return open_site(openldap, openldap_branch)

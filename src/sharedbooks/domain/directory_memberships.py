@@ -138,7 +138,7 @@ def _difference(
 ) -> tuple[list[int], list[int]]:
     """Return ids of the groups to enter and to leave."""
     where = {"source": user.source, "user_id": user.id}
-    present = dict(connection.execute(_GROUPS_OF, where).tuples().all())
+    present = dict(connection.execute(_GROUPS_OF, where).all())
     wanted = set(groups)
     entering = connection.execute(
         _KEYS.where(principals.c.source_id.in_(bindparam("ids", expanding=True))),
@@ -156,4 +156,4 @@ def _difference(
 
 def _keys(connection: Connection, source: str, kind: PrincipalKind) -> dict[str, int]:
     where = {"source": source, "kind": kind.value}
-    return dict(connection.execute(_KEYS, where).tuples().all())
+    return dict(connection.execute(_KEYS, where).all())
