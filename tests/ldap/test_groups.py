@@ -1,4 +1,4 @@
-"""Who is in which group: nesting, cycles, awkward names, primary groups; the same at every login."""
+"""Who is in which group: nesting, cycles, awkward names, primary groups; so at every login."""
 
 from collections.abc import Callable
 
