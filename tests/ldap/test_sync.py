@@ -9,6 +9,7 @@ from sharedbooks.db.engine import Database
 from sharedbooks.db.locks import sole
 from sharedbooks.directory.people import ensure_user, person_attributes
 from sharedbooks.directory.sync import sync_principals
+from sharedbooks.domain.audit import iterate_events
 from sharedbooks.domain.books import list_books
 from sharedbooks.domain.grants import list_grants
 from sharedbooks.domain.principals import Principal, PrincipalKind, set_enabled
@@ -257,6 +258,9 @@ def test_personal_books_are_kept_and_then_deleted(
     with pytest.raises(NotFound):
         site.user("alice")
     assert short.sync().deleted == []
+    events = site.database.run_read(lambda c: list(iterate_events(c, since=0, until=2**62)))
+    (deletion,) = [each for each in events if each.action == "user delete"]
+    assert (deletion.actor_name, deletion.details["name"]) == ("directory:corp", "alice")
 
 
 def test_grants_of_a_group_that_is_gone_wait(site: Site):

@@ -1,6 +1,5 @@
 """People, groups and memberships as the directory has them now, and nothing else changed."""
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +21,7 @@ from sharedbooks.directory.groups import (
     roots,
 )
 from sharedbooks.directory.people import person_attributes, read_person
+from sharedbooks.domain.audit import Event, log_event
 from sharedbooks.domain.directory_memberships import (
     MembershipPlan,
     plan_memberships,
@@ -43,8 +43,6 @@ from sharedbooks.domain.principals import (
     list_principals,
 )
 from sharedbooks.errors import DirectoryShrunk, InvalidName
-
-_logger = logging.getLogger("sharedbooks.directory")
 
 _ATTEMPTS = 3
 
@@ -266,7 +264,7 @@ def _write(
         write_memberships(connection, source, plan.memberships)
         bar_principals(connection, plan.vanished, Bar.GONE)
         for each in plan.overdue:
-            delete_principal(connection, each)
+            _delete(connection, source, each)
         return plan
 
     for attempt in range(1, _ATTEMPTS + 1):
@@ -278,9 +276,13 @@ def _write(
                 raise
         else:
             break
-    for each in plan.overdue:
-        _logger.info("deleted %s %r, gone from directory %s", each.kind, each.name, source)
     return plan
+
+
+def _delete(connection: Connection, source: str, principal: Principal) -> None:
+    trashed = delete_principal(connection, principal)
+    details = {"name": principal.name, "dn": principal.dn, "books_in_trash": trashed}
+    log_event(connection, Event(now(), f"directory:{source}", f"{principal.kind} delete", details))
 
 
 def _summary(source: str, reading: Reading, plan: SyncPlan) -> SyncSummary:
