@@ -135,6 +135,10 @@ class ServerFailed(SharedbooksError):
     """The server cannot start its workers, keeps losing them, or does not answer a probe."""
 
 
+class BackupDamaged(SharedbooksError):
+    """The file is no backup that can be read, or not as it was written."""
+
+
 class SchemaMismatch(SharedbooksError):
     """The database holds a schema older or newer than this program knows."""
 

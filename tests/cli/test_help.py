@@ -35,6 +35,7 @@ def test_all_commands_are_there():
         *("grant", "grant add", "grant remove", "grant list", "grant explain"),
         *("device", "device add", "device list", "device revoke"),
         *("book restore", "card", "card list", "card show", "card restore", "history"),
+        *("backup", "backup create", "backup verify", "restore"),
         *("trash", "trash list", "trash restore"),
         *("directory", "directory sync"),
         *("import", "export", "serve", "healthcheck", "doctor"),

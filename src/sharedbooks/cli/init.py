@@ -5,11 +5,10 @@ import shlex
 from pathlib import Path
 
 import click
-from sqlalchemy.engine import make_url
 
 from sharedbooks.cli.commands import Command, Invocation
 from sharedbooks.cli.output import say
-from sharedbooks.cli.store import open_any_store
+from sharedbooks.cli.store import new_sqlite_file, open_any_store
 from sharedbooks.config import find_config, initial_config_text, load_config
 from sharedbooks.config.places import ENVIRONMENT_VARIABLE, FILE_NAME
 from sharedbooks.db.upgrade import upgrade_schema
@@ -66,19 +65,9 @@ def _make_database(source: Path) -> Path:
     One that is there is kept and brought to the present schema.
     """
     config = load_config(source)
-    path = Path(make_url(config.database.url).database or "")
-    is_new = not path.exists()
-    if is_new:
-        # Contacts are personal: nobody else on the machine reads them.
-        path.touch(mode=0o600)
-    try:
-        with open_any_store(config) as store:
-            upgrade_schema(store.database)
-    except BaseException:
-        if is_new:
-            for suffix in ("", "-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-        raise
+    with new_sqlite_file(config) as path, open_any_store(config) as store:
+        upgrade_schema(store.database)
+    assert path is not None  # noqa: S101 - the file was made a moment ago, with SQLite
     return path
 
 

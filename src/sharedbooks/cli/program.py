@@ -27,6 +27,8 @@ _COMMANDS = {
     "trash": ("trash:trash", "Deleted cards and address books, and bringing them back."),
     "check": ("check:check", "Look for cards that are of no use as contacts."),
     "audit": ("audit:audit", "Who did what, as JSON lines."),
+    "backup": ("backup:backup", "Write everything into one file."),
+    "restore": ("backup:restore", "Put a backup into an empty database."),
     "serve": ("serve:serve", "Run the server."),
     "healthcheck": ("serve:healthcheck", "Ask the running server whether it is well."),
     "doctor": ("doctor:doctor", "Look for what is wrong with this installation."),

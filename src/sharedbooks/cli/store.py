@@ -5,6 +5,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
 
 from sharedbooks.cli.audited import describe_call
 from sharedbooks.cli.commands import Invocation
@@ -54,6 +57,30 @@ def open_any_store(config: Config) -> Iterator[Store]:
         yield Store(config, database)
     finally:
         database.close()
+
+
+@contextmanager
+def new_sqlite_file(config: Config) -> Iterator[Path | None]:
+    """Make the SQLite file that ``config`` names if there is none; yield its path.
+
+    It is for its owner alone: contacts are personal. When the block fails, a file that was made is
+    gone again. For another kind of database the path is None.
+    """
+    url = make_url(config.database.url)
+    if url.get_backend_name() != "sqlite":
+        yield None
+        return
+    path = Path(url.database or "")
+    is_new = not path.exists()
+    if is_new:
+        path.touch(mode=0o600)
+    try:
+        yield path
+    except BaseException:
+        if is_new:
+            for suffix in ("", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

@@ -43,6 +43,28 @@ def forget_text(connection: Connection, card_id: int) -> None:
         connection.exec_driver_sql("DELETE FROM card_texts WHERE rowid = ?", (card_id,))
 
 
+def drop_texts(connection: Connection) -> None:
+    """Take the table of texts away, where there is one."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("DROP TABLE IF EXISTS card_texts")
+
+
+def rebuild_texts(connection: Connection) -> None:
+    """Make the texts of all cards anew from their indexed properties, after rows came past them."""
+    if connection.dialect.name == "sqlite" and _has_texts(connection):
+        connection.exec_driver_sql("DELETE FROM card_texts")
+        connection.exec_driver_sql(
+            "INSERT INTO card_texts (rowid, text)"
+            " SELECT card_id, group_concat(value, char(10)) FROM card_properties GROUP BY card_id"
+        )
+
+
+def _has_texts(connection: Connection) -> bool:
+    """False for a database of a schema before this index."""
+    found = "SELECT 1 FROM sqlite_master WHERE name = 'card_texts'"
+    return connection.exec_driver_sql(found).first() is not None
+
+
 class BookIndex:
     """What the index knows of one book, asked for one search."""
 

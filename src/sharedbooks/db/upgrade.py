@@ -12,6 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from sharedbooks.db.engine import Database
+from sharedbooks.db.schema import metadata
+from sharedbooks.db.search_index import drop_texts
 from sharedbooks.errors import SchemaMismatch, StoreBusy
 
 _LOCK_NUMBER = 0x5B00C5  # arbitrary, the same in every version
@@ -47,15 +49,17 @@ def schema_status(database: Database) -> SchemaStatus:
     known = script.get_current_head() or ""
     # Tried again, since of several processes that open a new SQLite file at the same moment one
     # turns it to WAL, and SQLite lets the others fail instead of wait.
-    found = database.run_read(
-        lambda connection: MigrationContext.configure(connection).get_current_revision()
-    )
+    found = database.run_read(found_schema)
     if found is None:
         return SchemaStatus(None, known, SchemaState.EMPTY)
     if found == known:
         return SchemaStatus(found, known, SchemaState.CURRENT)
-    older = found in {revision.revision for revision in script.walk_revisions()}
-    return SchemaStatus(found, known, SchemaState.OLD if older else SchemaState.NEW)
+    return SchemaStatus(found, known, SchemaState.OLD if knows_schema(found) else SchemaState.NEW)
+
+
+def found_schema(connection: Connection) -> str | None:
+    """Return the revision of the schema that the database has; None if it has no tables."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def require_current_schema(database: Database) -> None:
@@ -91,11 +95,29 @@ def upgrade_schema(database: Database, *, revision: str = "head") -> SchemaStatu
     before = schema_status(database)
     if before.state is SchemaState.NEW:
         require_current_schema(database)
-    with database.write() as connection, _lock(connection):
+    with database.write() as connection, schema_lock(connection):
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     return before
+
+
+def drop_schema(database: Database) -> None:
+    """Take every table of the present schema out of ``database``, with what is in them.
+
+    Raises:
+        StoreBusy: the database cannot be reached, or an upgrade holds the lock.
+    """
+    with database.write() as connection, schema_lock(connection):
+        metadata.drop_all(connection)
+        drop_texts(connection)
+        connection.exec_driver_sql("DROP TABLE alembic_version")
+
+
+def knows_schema(revision: str) -> bool:
+    """True if this program knows that schema, the present one or an older."""
+    script = ScriptDirectory.from_config(_config())
+    return revision in {each.revision for each in script.walk_revisions()}
 
 
 def _config() -> Config:
@@ -106,7 +128,7 @@ def _config() -> Config:
 
 
 @contextmanager
-def _lock(connection: Connection) -> Iterator[None]:
+def schema_lock(connection: Connection) -> Iterator[None]:
     """Hold the one lock for schema changes; on SQLite the write transaction is that lock."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK_NUMBER})
