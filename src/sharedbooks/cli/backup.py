@@ -25,9 +25,9 @@ class _BackupGroup(Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
-        if args[0] in known or get_close_matches(args[0], known, n=1, cutoff=0.8):
-            return super().resolve_command(ctx, args)
-        return super().resolve_command(ctx, [_CREATE, *args])
+        is_path = "/" in args[0] or not get_close_matches(args[0], known, n=1, cutoff=0.8)
+        words = [_CREATE, *args] if is_path and args[0] not in known else args
+        return super().resolve_command(ctx, words)
 
 
 @click.group(cls=_BackupGroup, subcommand_metavar="FILE | COMMAND [ARGS]...")

@@ -127,7 +127,9 @@ def read_backup(file: BinaryIO) -> Iterator[Header | Section | list[Row] | Conte
     try:
         with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
             yield from _Reader(io.BufferedReader(unpacked, _BUFFER)).parts()
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except gzip.BadGzipFile as error:
+        raise BackupDamaged(f"This is no backup of sharedbooks, or damaged: {error}.") from error
+    except (EOFError, zlib.error) as error:
         raise BackupDamaged(f"The backup is damaged: {error}.") from error
 
 

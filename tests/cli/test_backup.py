@@ -1,0 +1,89 @@
+"""``sharedbooks backup`` and ``restore``."""
+
+import shutil
+import sqlite3
+import stat
+from contextlib import closing
+
+CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:a\r\nFN:A\r\nEND:VCARD\r\n"
+
+
+def new_configuration(office, name):
+    """A configuration file for a database that is not there yet."""
+    path = office.folder / f"{name}.toml"
+    path.write_text(f'[database]\nurl = "sqlite:///{name}.db"\n')
+    return path
+
+
+def keys(folder, name):
+    with closing(sqlite3.connect(folder / f"{name}.db")) as connection:
+        return connection.execute("SELECT sync_key FROM address_books").fetchall()
+
+
+def test_backup_verify_and_restore(office):
+    office("import", "crm", "-", typed=CARD)
+    made = office("backup", "office.backup")
+    assert made.out.startswith("Backup written into office.backup and read back: ")
+    assert stat.S_IMODE((office.folder / "office.backup").stat().st_mode) == 0o600
+    verified = office("backup", "verify", "office.backup", "--json").document
+    assert verified["rows"]["cards"] == 1
+    assert verified["rows"]["principals"] == 4
+    assert "is whole" in office("backup", "verify", "office.backup").out
+    config = new_configuration(office, "new")
+    done = office("--config", config, "restore", "office.backup")
+    assert "'sharedbooks doctor'" in done.out
+    assert stat.S_IMODE((office.folder / "new.db").stat().st_mode) == 0o600
+    assert office("--config", config, "export", "crm").out == CARD
+    assert keys(office.folder, "new") != keys(office.folder, "sharedbooks")
+
+
+def test_a_move_keeps_what_apps_know(office):
+    document = office("backup", "create", "office.backup", "--json").document
+    assert document["octets"] == (office.folder / "office.backup").stat().st_size
+    config = new_configuration(office, "moved")
+    moved = office("--config", config, "restore", "office.backup", "--move", "--json").document
+    assert moved["rows"] == document["rows"]
+    assert moved["sha256"] == document["sha256"]
+    assert keys(office.folder, "moved") == keys(office.folder, "sharedbooks")
+
+
+def test_restore_needs_an_empty_database(office):
+    office("backup", "office.backup")
+    refused = office("restore", "office.backup", code=1)
+    assert "The database is not empty" in refused.err
+    assert "[database] url" in refused.err
+
+
+def test_a_damaged_file_leaves_no_database_behind(office):
+    office("backup", "office.backup")
+    content = (office.folder / "office.backup").read_bytes()
+    (office.folder / "cut.backup").write_bytes(content[: len(content) // 2])
+    assert "damaged" in office("backup", "verify", "cut.backup", code=1).err
+    config = new_configuration(office, "new")
+    assert "damaged" in office("--config", config, "restore", "cut.backup", code=1).err
+    assert not (office.folder / "new.db").exists()
+
+
+def test_files_that_are_none(office):
+    assert "no backup" in office("backup", "verify", "sharedbooks.toml", code=1).err
+    office("backup", "verify", "missing", code=2)
+    office("restore", "missing", code=2)
+    office("backup", "missing/office.backup", code=1)
+    assert not (office.folder / "missing").exists()
+
+
+def test_a_command_misspelt_is_no_file(office):
+    wrong = office("backup", "verfy", "office.backup", code=2)
+    assert "did you mean 'verify'?" in wrong.err
+    assert not (office.folder / "verfy").exists()
+    office("backup", code=2)
+    office("backup", "./verify")
+    assert (office.folder / "verify").is_file()
+
+
+def test_a_backup_that_fails_leaves_the_one_before(office, monkeypatch):
+    office("backup", "office.backup")
+    before = (office.folder / "office.backup").read_bytes()
+    shutil.move(office.folder / "sharedbooks.db", office.folder / "away.db")
+    office("backup", "office.backup", code=2)
+    assert (office.folder / "office.backup").read_bytes() == before
