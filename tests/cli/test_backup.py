@@ -65,9 +65,11 @@ def test_a_damaged_file_leaves_no_database_behind(office):
 
 
 def test_files_that_are_none(office):
+    config = new_configuration(office, "new")
     assert "no backup" in office("backup", "verify", "sharedbooks.toml", code=1).err
-    office("backup", "verify", "missing", code=2)
-    office("restore", "missing", code=2)
+    for words in (["backup", "verify", "missing"], ["--config", config, "restore", "missing"]):
+        assert office(*words, code=1).err.startswith("missing: No such file")
+    assert not (office.folder / "new.db").exists()
     office("backup", "missing/office.backup", code=1)
     assert not (office.folder / "missing").exists()
 

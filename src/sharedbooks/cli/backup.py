@@ -57,7 +57,7 @@ def create(invocation: Invocation, path: Path) -> None:
 
 
 @backup.command("verify")
-@click.argument("path", metavar="FILE", type=click.Path(exists=True, path_type=Path))
+@click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_obj
 def verify(invocation: Invocation, path: Path) -> None:
     """Read a backup from beginning to end and say whether it is whole, and what is in it."""
@@ -71,9 +71,7 @@ def verify(invocation: Invocation, path: Path) -> None:
 
 
 @click.command(cls=Command)
-@click.argument(
-    "path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--move",
     is_flag=True,
