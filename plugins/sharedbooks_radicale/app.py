@@ -9,6 +9,7 @@ from typing import TypeVar
 from radicale.app import Application as RadicaleApplication
 from sqlalchemy import Connection
 
+from sharedbooks.domain.directory_login import DirectoryWanted
 from sharedbooks.domain.homes import complete_home, is_complete
 from sharedbooks.domain.login import Member
 from sharedbooks.errors import NotFound, SharedbooksError, StoreBusy, Unauthenticated
@@ -139,7 +140,14 @@ class Application(RadicaleApplication):
             raise MethodNotAllowed("No resource knows this method.", allowed=METHODS.split(", "))
         if request.credentials is None:
             raise Unauthenticated("This server asks for a name and a password.")
-        return self._read(request) if request.method in _READING else self._write(request)
+        answer = self._read if request.method in _READING else self._write
+        try:
+            return answer(request)
+        except DirectoryWanted as wanted:
+            request.proof = self._runtime.authenticator.ask_directory(
+                *request.credentials, request.origin, wanted
+            )
+            return answer(request)
 
     def _write(self, request: Request) -> Response:
         member = self._runtime.database.run_read(lambda c: self._log_in(c, request))
@@ -168,7 +176,9 @@ class Application(RadicaleApplication):
 
     def _log_in(self, connection: Connection, request: Request) -> Member:
         name, password = request.credentials or ("", "")
-        return self._runtime.authenticator.login(connection, name, password, request.origin)
+        return self._runtime.authenticator.login(
+            connection, name, password, request.origin, request.proof
+        )
 
     def _with_complete_home(self, member: Member, work: Callable[[], T]) -> T:
         """Return ``work()``, done again if a book granted just now had no place in the home yet."""

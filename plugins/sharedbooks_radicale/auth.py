@@ -7,6 +7,7 @@ from radicale.config import Configuration
 from sqlalchemy import Connection
 
 from sharedbooks.config import ServerConfig
+from sharedbooks.domain.directory_login import DirectoryWanted, Proof
 from sharedbooks.domain.homes import is_complete
 from sharedbooks.domain.login import Member, Origin
 from sharedbooks.errors import TooManyLogins, Unauthenticated
@@ -38,21 +39,29 @@ class Auth(BaseAuth):
 
         Raises:
             StoreBusy: the database cannot be reached; Radicale makes that a 500, never a 401.
+            DirectoryUnavailable: a directory gives no answer; 500 as well.
         """
         set_member(None)
         origin = Origin(_address(context, self._runtime.config.server), "")
 
-        def check(connection: Connection) -> tuple[Member, bool]:
-            member = self._runtime.authenticator.login(connection, login, password, origin)
+        authenticator = self._runtime.authenticator
+
+        def check(connection: Connection, proof: Proof | None = None) -> tuple[Member, bool]:
+            member = authenticator.login(connection, login, password, origin, proof)
             return member, is_complete(connection, member.user)
 
+        database = self._runtime.database
         try:
-            member, complete = self._runtime.database.run_read(check)
+            try:
+                member, complete = database.run_read(check)
+            except DirectoryWanted as wanted:
+                proof = authenticator.ask_directory(login, password, origin, wanted)
+                member, complete = database.run_read(lambda connection: check(connection, proof))
         except (Unauthenticated, TooManyLogins):
             return "", set()
         if not complete:
             # Here and not in the storage: no snapshot is open yet that would miss it.
-            self._runtime.database.run_write(
+            database.run_write(
                 lambda connection: complete_home(connection, self._runtime.config, member.user)
             )
         set_member(member)

@@ -5,12 +5,15 @@ import binascii
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sharedbooks.domain.conditions import Conditions
 from sharedbooks.domain.login import Origin
 from sharedbooks_radicale.failures import BadRequest, BodyTooLarge
 from sharedbooks_radicale.protocol.hrefs import join_card_name
+
+if TYPE_CHECKING:
+    from sharedbooks.domain.directory_login import Proof
 
 Environ = Mapping[str, Any]
 
@@ -62,12 +65,14 @@ class Request:
         prefix: path in front of every URL in the answer.
         edge: what the server accepts and believes.
         origin: address of the client (as a trusted proxy tells it) and its User-Agent.
+        proof: what a directory says of the credentials, if one had to be asked.
     """
 
     def __init__(self, environ: Environ, edge: Edge) -> None:
         self._environ = environ
         self._body: bytes | None = None
         self._credentials: tuple[str, str] | None = None
+        self.proof: Proof | None = None
         self.edge = edge
         self.method: str = environ["REQUEST_METHOD"].upper()
         # An IPv4 client of a server that listens on "::".

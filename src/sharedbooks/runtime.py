@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from sharedbooks.config import Config
 from sharedbooks.db.engine import Database
+from sharedbooks.directory.connection import Directory
+from sharedbooks.directory.login import DirectoryLogins
 from sharedbooks.domain.credentials import PasswordHasher
 from sharedbooks.domain.login import Authenticator
 from sharedbooks.domain.throttle import Throttle
@@ -19,9 +21,12 @@ class Runtime:
     database: Database
     hasher: PasswordHasher
     authenticator: Authenticator
+    directories: tuple[Directory, ...] = ()
 
     def close(self) -> None:
-        """Close the database's connections."""
+        """Close the connections to the database and to directories."""
+        for directory in self.directories:
+            directory.close()
         self.database.close()
 
 
@@ -34,17 +39,35 @@ def open_database(config: Config) -> Database:
     )
 
 
+def open_directories(config: Config) -> tuple[Directory, ...]:
+    """Return the configured directories; nothing is connected before its first use.
+
+    Raises:
+        ConfigProblem: a file of certificates cannot be used.
+    """
+    return tuple(Directory(each) for each in config.directories)
+
+
 def open_runtime(config: Config) -> Runtime:
-    """Open everything that ``config`` names."""
+    """Open everything that ``config`` names.
+
+    Raises:
+        ConfigProblem: a file of certificates cannot be used.
+    """
     database = open_database(config)
     hasher = PasswordHasher(config.auth.password_scheme)
+    directories = open_directories(config)
+    logins = DirectoryLogins(
+        directories, database, hasher, threads=max(1, config.server.threads // 2)
+    )
     authenticator = Authenticator(
         database,
         hasher,
         remember=config.auth.login_cache,
         throttle=Throttle(config.auth.throttle_failures, config.auth.throttle_window),
+        directories=logins if directories else None,
     )
-    return Runtime(config, database, hasher, authenticator)
+    return Runtime(config, database, hasher, authenticator, directories)
 
 
 def configure_logging(config: Config) -> None:

@@ -202,7 +202,9 @@ class TestLogin:
     ) -> None:
         seen: list[Origin] = []
 
-        def note(_self: object, _connection: object, _n: str, _p: str, origin: Origin) -> Member:
+        def note(
+            _self: object, _connection: object, _n: str, _p: str, origin: Origin, _proof: None
+        ) -> Member:
             seen.append(origin)
             raise StoreBusy("enough")
 

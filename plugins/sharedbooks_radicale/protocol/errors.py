@@ -52,6 +52,11 @@ def _busy(_error: errors.StoreBusy, _request: Request) -> Response:
     return text_response(503, "The server is busy.", {"Retry-After": _RETRY_SECONDS})
 
 
+def _directory_unavailable(error: errors.DirectoryUnavailable, _request: Request) -> Response:
+    sentence = "The directory that knows your password cannot be reached."
+    return text_response(503, sentence, {"Retry-After": str(error.retry_after)})
+
+
 def _not_allowed(error: failures.MethodNotAllowed, _request: Request) -> Response:
     return text_response(405, str(error), {"Allow": ", ".join(error.allowed)})
 
@@ -87,6 +92,7 @@ _ANSWERS: dict[type[errors.SharedbooksError], Answer] = {
     errors.CardRefused: _condition(403, '<S:acceptable-contact xmlns:S="urn:sharedbooks:"/>'),
     errors.CardTooLarge: _condition(403, "<CARD:max-resource-size/>"),
     errors.Conflict: _plain(409),
+    errors.DirectoryUnavailable: _directory_unavailable,
     errors.InvalidCard: _condition(403, "<CARD:valid-address-data/>"),
     errors.InvalidName: _plain(400),
     errors.InvalidSyncToken: _invalid_sync_token,

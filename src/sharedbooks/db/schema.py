@@ -103,6 +103,61 @@ login_failures = Table(
     **_MARIADB,
 )
 
+checked_passwords = Table(
+    "checked_passwords",
+    metadata,
+    # The password that a directory accepted for a user last.
+    Column(
+        "principal_id",
+        ForeignKey("principals.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("secret_hash", exact_text(255), nullable=False),
+    Column("checked_at", BigInteger, nullable=False),
+    Index(None, "checked_at"),
+    **_MARIADB,
+)
+
+login_names = Table(
+    "login_names",
+    metadata,
+    # A name that a directory knows a user by, folded.
+    Column("name", exact_text(255), primary_key=True),
+    Column("principal_id", ForeignKey("principals.id", ondelete="CASCADE"), nullable=False),
+    Index(None, "principal_id"),
+    **_MARIADB,
+)
+
+password_tries = Table(
+    "password_tries",
+    metadata,
+    # An account of a directory, whether or not it has logged in here before.
+    Column("source", exact_text(64), nullable=False),
+    Column("source_id", exact_text(255), nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("failed_at", BigInteger, nullable=False),
+    # Until when one process has the right to ask the directory about this account.
+    Column("trying_until", BigInteger, nullable=False),
+    PrimaryKeyConstraint("source", "source_id"),
+    **_MARIADB,
+)
+
+refused_passwords = Table(
+    "refused_passwords",
+    metadata,
+    Column("id", identity(), primary_key=True),
+    Column("source", exact_text(64), nullable=False),
+    Column("source_id", exact_text(255), nullable=False),
+    Column("secret_hash", exact_text(255), nullable=False),
+    # What the directory's entry said of its last change of password.
+    Column("stamp", exact_text(64), nullable=False),
+    Column("refused_at", BigInteger, nullable=False),
+    Index(None, "source", "source_id"),
+    Index(None, "refused_at"),
+    **_MARIADB,
+)
+
 address_books = Table(
     "address_books",
     metadata,

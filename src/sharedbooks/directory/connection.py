@@ -11,7 +11,7 @@ from sharedbooks.config import DirectoryConfig, LdapServer
 from sharedbooks.directory.availability import Availability
 from sharedbooks.directory.entries import Entry
 from sharedbooks.directory.scope import Scope
-from sharedbooks.directory.session import FAILURES, Refused, Session
+from sharedbooks.directory.session import FAILURES, BindAnswer, Refused, Session
 from sharedbooks.directory.tls import make_context
 from sharedbooks.errors import DirectoryUnavailable
 
@@ -108,7 +108,11 @@ class Directory:
         return next(iter(list(found)), None)
 
     def accepts(self, dn: str, password: str) -> bool:
-        """Return whether ``password`` is that of the entry, by a bind on a connection of its own.
+        """Return whether ``password`` is that of the entry; see ``try_password``."""
+        return self.try_password(dn, password).accepted
+
+    def try_password(self, dn: str, password: str) -> BindAnswer:
+        """Return what a bind as the entry says of ``password``, on a connection of its own.
 
         An empty password is never one: a server would take it for an anonymous login and agree
         (RFC 4513, section 5.1.2).
@@ -116,10 +120,10 @@ class Directory:
         Raises:
             DirectoryUnavailable: no server answers.
         """
-        if not password or not dn or "\0" in password or not _is_text(password):
-            return False
+        if not dn or not is_sendable(password):
+            return BindAnswer(accepted=False, wrong=True)
 
-        def ask(server: LdapServer) -> bool:
+        def ask(server: LdapServer) -> BindAnswer:
             session = Session(self.config, server, self._context)
             try:
                 return session.bind(dn, password)
@@ -151,7 +155,7 @@ class Directory:
 
     def _log_in(self, session: Session) -> None:
         account = self.config.bind_dn
-        if account is not None and not session.bind(account, self.config.bind_password):
+        if account is not None and not session.bind(account, self.config.bind_password).accepted:
             raise Refused(f"it refuses the login of {account}; see bind_dn and bind_password_file")
 
     def _ask(self, question: Callable[[Session], T]) -> tuple[_Kept, T]:
@@ -251,9 +255,9 @@ class Directory:
         )
 
 
-def _is_text(password: str) -> bool:
+def is_sendable(password: str) -> bool:
+    """True for what may be sent as a password: some text, without NUL or half a character."""
     try:
-        password.encode()
+        return bool(password.encode()) and "\0" not in password
     except UnicodeEncodeError:
         return False
-    return True

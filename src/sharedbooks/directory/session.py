@@ -1,7 +1,9 @@
 """One connection to one server of a directory."""
 
+import re
 import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ldap3 import BASE, LEVEL, NONE, SIMPLE, SUBTREE, SYNC, Connection, Server
@@ -32,6 +34,25 @@ _REFUSALS = {
 
 FAILURES = (LDAPExceptionError, PyAsn1Error, OSError)
 """What may be raised while a server is asked."""
+
+
+# Active Directory says why with a number; these are about the password itself.
+_REASON = re.compile(r"\bdata ([0-9a-f]+)\b")
+_UNKNOWN_OR_WRONG = {"525", "52e"}
+
+
+@dataclass(frozen=True, slots=True)
+class BindAnswer:
+    """What a server says of a name and a password.
+
+    Attributes:
+        accepted: whether they are right, and may be used now.
+        wrong: whether the password is wrong. Neither, where the account is locked, expired, or may
+            not be used at this hour or before its password is changed.
+    """
+
+    accepted: bool
+    wrong: bool
 
 
 class Refused(Exception):
@@ -84,8 +105,8 @@ class Session:
             self.close()
             raise
 
-    def bind(self, name: str, password: str) -> bool:
-        """Return whether the server accepts this name and password, which may not be empty.
+    def bind(self, name: str, password: str) -> BindAnswer:
+        """Return what the server says of this name and password, which may not be empty.
 
         Raises:
             Refused: the server refuses to answer this question.
@@ -101,12 +122,11 @@ class Session:
         code = connection.result["result"]
         if code != results.RESULT_SUCCESS and code not in _REFUSALS:
             raise Refused(_describe(connection.result))
-        return bool(code == results.RESULT_SUCCESS)
-
-    @property
-    def diagnosis(self) -> str:
-        """What the server said beside its last answer."""
-        return str((self._connection.result or {}).get("message") or "")
+        reason = _REASON.search(str(connection.result.get("message") or ""))
+        wrong = code == results.RESULT_INVALID_CREDENTIALS and (
+            reason is None or reason[1] in _UNKNOWN_OR_WRONG
+        )
+        return BindAnswer(accepted=code == results.RESULT_SUCCESS, wrong=wrong)
 
     @property
     def certificate(self) -> bytes | None:

@@ -63,14 +63,21 @@ _COLUMNS = (
     credentials.c.last_used_at,
     credentials.c.last_used_client,
 )
-_USER_WITH_CREDENTIALS = Prepared(
+_USERS_WITH_CREDENTIALS = (
     select(*principal_columns(), *_COLUMNS)
     .select_from(principals)
     .outerjoin(credentials, credentials.c.principal_id == principals.c.id)
-    .where(
-        principals.c.kind == PrincipalKind.USER.value, principals.c.name == bindparam("login_name")
+    .where(principals.c.kind == PrincipalKind.USER.value)
+)
+_USER_WITH_CREDENTIALS = Prepared(
+    _USERS_WITH_CREDENTIALS.where(principals.c.name == bindparam("login_name"))
+)
+_USER_BY_SOURCE = Prepared(
+    _USERS_WITH_CREDENTIALS.where(
+        principals.c.source == bindparam("source"), principals.c.source_id == bindparam("source_id")
     )
 )
+_USER_BY_ID = Prepared(_USERS_WITH_CREDENTIALS.where(principals.c.id == bindparam("user_id")))
 
 
 # bcrypt by itself takes 72 octets and no more, and no NUL.
@@ -111,7 +118,26 @@ def find_user_with_credentials(
     connection: Connection, login_name: str
 ) -> tuple[Principal, list[Credential]] | None:
     """Return the user who logs in as ``login_name`` and what they can log in with, or None."""
-    rows = _USER_WITH_CREDENTIALS.all(connection, {"login_name": login_name})
+    return _with_credentials(_USER_WITH_CREDENTIALS.all(connection, {"login_name": login_name}))
+
+
+def find_user_by_id(
+    connection: Connection, user_id: int
+) -> tuple[Principal, list[Credential]] | None:
+    """Return the user with that id and what they can log in with, or None."""
+    return _with_credentials(_USER_BY_ID.all(connection, {"user_id": user_id}))
+
+
+def find_user_by_source(
+    connection: Connection, source: str, source_id: str
+) -> tuple[Principal, list[Credential]] | None:
+    """Return the user with that stable id in a directory and their credentials, or None."""
+    return _with_credentials(
+        _USER_BY_SOURCE.all(connection, {"source": source, "source_id": source_id})
+    )
+
+
+def _with_credentials(rows: list[Any]) -> tuple[Principal, list[Credential]] | None:
     if not rows:
         return None
     width = len(principal_columns())

@@ -13,16 +13,19 @@ from sqlalchemy.exc import IntegrityError
 
 from sharedbooks.db.engine import Database
 from sharedbooks.db.types import now
+from sharedbooks.domain.checked_passwords import find_checked, find_named
 from sharedbooks.domain.credentials import (
     Credential,
     PasswordHasher,
     find_device,
     find_password,
+    find_user_by_id,
     find_user_with_credentials,
     note_use,
 )
+from sharedbooks.domain.directory_login import Directories, DirectoryWanted, Proof
 from sharedbooks.domain.history import Actor
-from sharedbooks.domain.principals import Principal
+from sharedbooks.domain.principals import LOCAL, Principal
 from sharedbooks.domain.throttle import Throttle
 from sharedbooks.errors import (
     InvalidName,
@@ -37,6 +40,8 @@ _logger = logging.getLogger("sharedbooks.login")
 
 _REMEMBERED_PASSWORDS = 10_000
 _MAX_PASSWORD_LENGTH = 1024
+_BY_DIRECTORY = "directory"
+"""Stands in a proof of a password that only a directory could check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,39 +74,61 @@ class Authenticator:
     disabled user count at once, since each request reads them. A login that is refused again and
     again (a phone with an old password, or of somebody who left) counts as one failure.
 
+    What a directory accepted is a row of the database, slowly hashed as a user's own password is,
+    and good for a while in every process. Local users are looked for first.
+
     Args:
         database: where failures are counted and uses noted.
         hasher: for the users' own passwords.
         remember: seconds a checked password is remembered by this process; 0 for not at all.
         throttle: when to refuse trying.
+        directories: who knows the passwords of users that are not local; None without any.
     """
 
     def __init__(
-        self, database: Database, hasher: PasswordHasher, *, remember: int, throttle: Throttle
+        self,
+        database: Database,
+        hasher: PasswordHasher,
+        *,
+        remember: int,
+        throttle: Throttle,
+        directories: Directories | None = None,
     ) -> None:
         self._database = database
         self._hasher = hasher
         self._throttle = throttle
+        self._directories = directories
         self._accepted = _Digests(remember)
         self._refused = _Digests(min(remember, throttle.window))
 
     def login(
-        self, connection: Connection, login_name: str, password: str, origin: Origin
+        self,
+        connection: Connection,
+        login_name: str,
+        password: str,
+        origin: Origin,
+        proof: Proof | None = None,
     ) -> Member:
         """Return the member whose name and password these are; ``connection`` is for reading.
+
+        Args:
+            connection: for reading.
+            login_name: as typed.
+            password: as typed.
+            origin: where from.
+            proof: what ``ask_directory`` said of this name and password.
 
         Raises:
             Unauthenticated: unknown user, wrong password or disabled account: all the same.
             TooManyLogins: too many failures from this address or for this account.
             StoreBusy: the database cannot be reached.
+            DirectoryWanted: ``ask_directory`` has to be called, outside the session.
         """
         found = _find(connection, login_name, password)
+        if self._directories is not None and (found is None or found[0].source != LOCAL):
+            return self._login_by_directory(connection, login_name, password, origin, found, proof)
         if found is None:
-            proof = (login_name, password, "")
-            if not self._refused.holds(proof):
-                self._throttle.require_patience(connection, origin.address, login_name)
-                self._hasher.verify(password[:_MAX_PASSWORD_LENGTH], None)
-            raise self._refuse(proof, origin)
+            raise self._refuse_nobody(connection, (login_name, password, ""), origin)
         user, known = found
         credential = find_device(known, password)
         if credential is None:
@@ -131,6 +158,83 @@ class Authenticator:
             raise self._refuse(proof, origin)
         self._accepted.add(proof)
         return credential
+
+    def ask_directory(
+        self, login_name: str, password: str, origin: Origin, wanted: DirectoryWanted
+    ) -> Proof:
+        """Return what the directory says of a login, to be tried again with it.
+
+        Takes as long as the directory does; no database session may be open meanwhile.
+
+        Raises:
+            Unauthenticated: nobody there has this name, or the password is wrong.
+            TooManyLogins: too many wrong passwords of this account were tried.
+            DirectoryUnavailable: the directory gives no answer.
+            StoreBusy: the database cannot be reached.
+        """
+        proof = wanted.directories.check(login_name, password, wanted.source)
+        if proof is None:
+            raise self._refuse((login_name, password, _BY_DIRECTORY), origin)
+        return proof
+
+    def _login_by_directory(
+        self,
+        connection: Connection,
+        login_name: str,
+        password: str,
+        origin: Origin,
+        found: tuple[Principal, list[Credential]] | None,
+        proof: Proof | None,
+    ) -> Member:
+        directories = self._directories
+        refusal = (login_name, password, _BY_DIRECTORY)
+        name = _usable_name(login_name, password)
+        if directories is None or name is None:
+            raise self._refuse_nobody(connection, refusal, origin)
+        user_id = find_named(connection, name) if proof is None else proof.user_id
+        if user_id is not None and (proof is not None or found is None):
+            found = find_user_by_id(connection, user_id)
+        source = None
+        if found is not None:
+            user, known = found
+            source = user.source
+            credential = find_device(known, password)
+            accepted = proof is not None and proof.accepted
+            if user.enabled and credential is not None:
+                self._note(credential, origin)
+                return Member(user, credential.label, origin)
+            if user.enabled and (accepted or self._was_accepted(connection, user, password)):
+                return Member(user, "", origin)
+        responsible = directories.responsible(login_name, source)
+        if proof is not None or not responsible or self._refused.holds(refusal):
+            raise self._refuse_nobody(connection, refusal, origin)
+        self._throttle.require_patience(connection, origin.address, login_name)
+        raise DirectoryWanted(directories, source)
+
+    def _was_accepted(self, connection: Connection, user: Principal, password: str) -> bool:
+        """True if the user's directory accepted this password a short while ago."""
+        seconds = 0 if self._directories is None else self._directories.remembers(user.source)
+        secret_hash = find_checked(connection, user.id, seconds) if seconds else None
+        if secret_hash is None:
+            return False
+        proof = (user.name, password, secret_hash)
+        if self._accepted.holds(proof):
+            return True
+        if self._refused.holds(proof) or not self._hasher.verify(password, secret_hash):
+            self._refused.add(proof)
+            return False
+        self._accepted.add(proof)
+        return True
+
+    def _refuse_nobody(
+        self, connection: Connection, proof: tuple[str, str, str], origin: Origin
+    ) -> Unauthenticated:
+        """Refuse the login of somebody unknown, after as long as a wrong password takes."""
+        login_name, password, _ = proof
+        if not self._refused.holds(proof):
+            self._throttle.require_patience(connection, origin.address, login_name)
+            self._hasher.verify(password[:_MAX_PASSWORD_LENGTH], None)
+        return self._refuse(proof, origin)
 
     def _refuse(self, proof: tuple[str, ...], origin: Origin) -> Unauthenticated:
         """Log and count a failure, unless it is a repeated one; return the error to raise."""
@@ -167,13 +271,18 @@ class Authenticator:
 def _find(
     connection: Connection, login_name: str, password: str
 ) -> tuple[Principal, list[Credential]] | None:
+    name = _usable_name(login_name, password)
+    return None if name is None else find_user_with_credentials(connection, name)
+
+
+def _usable_name(login_name: str, password: str) -> str | None:
+    """Return the name if it and the password are such as anybody could have."""
     if not password or len(password) > _MAX_PASSWORD_LENGTH or "\0" in password:
         return None
     try:
-        name = parse_principal_name(login_name)
+        return parse_principal_name(login_name)
     except InvalidName:
         return None
-    return find_user_with_credentials(connection, name)
 
 
 class _Digests:
