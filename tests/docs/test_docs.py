@@ -265,6 +265,7 @@ def error_rows() -> list[tuple[int, str, str]]:
 def sample(kind: type[errors.SharedbooksError]) -> errors.SharedbooksError:
     more: dict[type, dict[str, Any]] = {
         errors.AccessDenied: {"privileges": ["bind"]},
+        errors.DirectoryUnavailable: {"retry_after": 7},
         errors.TooManyLogins: {"retry_after": 7},
         errors.UidConflict: {"resource_name": "x.vcf"},
         failures.MethodNotAllowed: {"allowed": ["GET"]},
