@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sharedbooks.db.engine import Database
-from sharedbooks.db.locks import sole
 from sharedbooks.directory.people import ensure_user, person_attributes
 from sharedbooks.directory.sync import sync_principals
 from sharedbooks.domain.audit import iterate_events
@@ -14,7 +13,7 @@ from sharedbooks.domain.books import list_books
 from sharedbooks.domain.grants import list_grants
 from sharedbooks.domain.principals import Principal, PrincipalKind, set_enabled
 from sharedbooks.domain.privileges import Privilege
-from sharedbooks.errors import Conflict, DirectoryShrunk, DirectoryUnavailable, NotFound, StoreBusy
+from sharedbooks.errors import Conflict, DirectoryShrunk, DirectoryUnavailable, NotFound
 from tests.ldap.site import PASSWORD, Site
 from tests.support.certificates import Authority
 from tests.support.factories import give, look_home, make_book, make_group, make_new_user
@@ -335,16 +334,3 @@ def test_a_server_that_cannot_be_asked_changes_nothing(
         site.sync(force=True)
     assert site.user("alice").enabled
     assert site.members("Sales") == {"alice"}
-
-
-def test_one_sync_at_a_time(database: Database):
-    with sole(database, "directory-sync"):
-        with (
-            pytest.raises(StoreBusy, match="Another directory sync is running"),
-            sole(database, "directory-sync"),
-        ):
-            pass
-        with sole(database, "something-else"):
-            pass
-    with sole(database, "directory-sync"):
-        pass

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import cast
 
 from sqlalchemy import Connection
 
@@ -61,8 +60,10 @@ def find_group(connection: Connection, name: str) -> Principal:
     if len(found) > 1:
         dns = "; ".join(f"{each.dn} ({each.source})" for each in found)
         raise Conflict(f"Several groups are called {name!r}: {dns}. Name the one by its DN.")
-    if found or exact is not None:
-        return found[0] if found else cast("Principal", exact)
+    if found:
+        return found[0]
+    if exact is not None:
+        return exact
     error = NotFound(f"There is no group {name!r}.")
     error.add_note(_suggestion(name, (each.name for each in groups), command("group", "list")))
     raise error

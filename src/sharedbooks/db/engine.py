@@ -42,7 +42,7 @@ class Database:
     """
 
     def __init__(self, url: str | URL, *, pool_size: int = 5, busy_timeout: float = 30.0) -> None:
-        parsed = make_url(url)
+        parsed = self.url = make_url(url)
         self.dialect = parsed.get_backend_name()
         self._busy_timeout = busy_timeout
         make = {"sqlite": _sqlite, "postgresql": _postgresql}.get(self.dialect, _mariadb)

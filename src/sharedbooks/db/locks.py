@@ -2,11 +2,11 @@
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from sharedbooks.db.engine import Database
 from sharedbooks.errors import StoreBusy
@@ -21,46 +21,38 @@ def sole(database: Database, name: str) -> Iterator[None]:
     Raises:
         StoreBusy: somebody else holds it.
     """
-    with database.read() as connection:
-        if database.dialect == "sqlite":
-            with _file_lock(_path_of(connection), name):
-                yield
-        elif database.dialect == "postgresql":
+    if database.dialect == "sqlite":
+        with _file_lock(database.url.database, name):
+            yield
+        return
+    # A connection of its own: a small pool would have none left for the work.
+    with closing(Database(database.url, pool_size=1)) as apart, apart.read() as connection:
+        if database.dialect == "postgresql":
             number = int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True)
             taken = text("SELECT pg_try_advisory_xact_lock(:number)")
-            if not connection.execute(taken, {"number": number}).scalar():
-                raise _busy(name)
-            yield
+            arguments: dict[str, object] = {"number": number}
         else:
-            # MariaDB's locks are the whole server's, other databases included.
-            whole = text("SELECT GET_LOCK(CONCAT(LEFT(DATABASE(), 40), :name), 0)")
-            if not connection.execute(whole, {"name": name}).scalar():
-                raise _busy(name)
-            try:
-                yield
-            finally:
-                release = text("SELECT RELEASE_LOCK(CONCAT(LEFT(DATABASE(), 40), :name))")
-                connection.execute(release, {"name": name})
+            # MariaDB's locks are the whole server's, other databases included. It ends with the
+            # connection.
+            taken = text("SELECT GET_LOCK(CONCAT(LEFT(DATABASE(), 40), :name), 0)")
+            arguments = {"name": name}
+        if not connection.execute(taken, arguments).scalar():
+            raise _busy(name)
+        yield
 
 
 @contextmanager
-def _file_lock(database: Path | None, name: str) -> Iterator[None]:
-    if database is None:
-        # A database in memory belongs to this process.
+def _file_lock(database: str | None, name: str) -> Iterator[None]:
+    if database in {None, "", ":memory:"}:
+        # It belongs to this process.
         yield
         return
-    with database.with_name(f"{database.name}-{name}.lock").open("w") as file:
+    with Path(f"{database}-{name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise _busy(name) from None
         yield
-
-
-def _path_of(connection: Connection) -> Path | None:
-    rows = connection.exec_driver_sql("PRAGMA database_list").all()
-    path = next(path for _, schema, path in rows if schema == "main")
-    return Path(path) if path else None
 
 
 def _busy(name: str) -> StoreBusy:
