@@ -67,7 +67,7 @@ def test_what_cannot_be_done_is_code_1(office, sql, words, sentence):
         (["user", "show", "a\x07"], "'a\\x07' is no principal name: it holds a control character"),
         (["book", "add", ".."], "'..' is no resource name: "),
         (["book", "add", "alice/x", "--owner", "bob"], "'alice/x' belongs to 'alice', not 'bob'."),
-        (["book", "set", "crm"], "Say what to change: --display-name or --description."),
+        (["book", "set", "crm"], "Say what to change: --display-name, --description"),
         (["book", "add", "x", "--display-name", "a\x1bb"], "Invalid value for '--display-name': "),
         (["book", "add", "x", "--display-name", "a" * 256], "Invalid value for '--display-name': "),
         (["device", "add", "alice", " "], "Invalid value for 'LABEL': it may not be empty. See"),

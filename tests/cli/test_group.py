@@ -9,7 +9,8 @@ def test_members_come_and_go(office):
     done = office("group", "remove-member", "sales", "alice")
     assert done.out == "User 'alice' is no longer in group 'sales'.\n"
     [listed] = office("group", "list", "--json").document
-    assert listed.keys() == {"name", "display_name", "source", "created_at", "members", "size"}
+    keys = {"name", "display_name", "source", "dn", "barred", "created_at", "members", "size"}
+    assert listed.keys() == keys
     assert listed["members"] == ["bob"]
     assert office("group", "list").out.splitlines()[1].split() == ["sales", "sales", "1"]
 

@@ -11,7 +11,10 @@ import pytest
 from sharedbooks.domain.credentials import PasswordHasher
 from tests.cli.conftest import quiet_environment
 
-KEYS = {"name", "display_name", "email", "enabled", "source", "created_at", "first_login_at"}
+KEYS = {
+    *("name", "display_name", "email", "enabled", "source", "dn", "barred"),
+    *("created_at", "first_login_at"),
+}
 
 
 def password_hash(sql, name):
