@@ -103,6 +103,10 @@ class UidConflict(SharedbooksError):
         self.resource_name = resource_name
 
 
+class InvalidSource(SharedbooksError):
+    """A file or server to import from that cannot be read as what it should be."""
+
+
 class InvalidSyncToken(SharedbooksError):
     """The sync token is not one we gave for this book (RFC 6578, ``valid-sync-token``)."""
 

@@ -11,9 +11,13 @@ import pytest
 from sharedbooks.db.engine import Database
 from sharedbooks.db.upgrade import upgrade_schema
 from sharedbooks.domain.books import add_book, count_cards
+from sharedbooks.domain.cards import iterate_cards
 from sharedbooks.domain.history import Actor
 from sharedbooks.errors import StoreBusy
-from sharedbooks.exchange.vcf import BadCard, ImportSummary, export_cards, import_cards
+from sharedbooks.exchange.exporting import OutputFormat, export_cards
+from sharedbooks.exchange.importing import Importing, ImportSummary, import_records
+from sharedbooks.exchange.records import BadRecord
+from sharedbooks.exchange.vcf import read_vcf
 from sharedbooks.identifiers import BookReference
 
 ADMINISTRATOR = Actor(None, "root", "", "sharedbooks import")
@@ -38,25 +42,23 @@ def card(uid: object, *lines: bytes) -> bytes:
 
 def bring(
     database: Database, book_id: int, octets: bytes, *, max_card_size: int = 10**6, chunk: int = 999
-) -> tuple[ImportSummary, list[BadCard]]:
-    bad: list[BadCard] = []
-    summary = import_cards(
-        database,
-        book_id,
-        ADMINISTRATOR,
-        (octets[at : at + chunk] for at in range(0, len(octets), chunk)),
-        max_card_size=max_card_size,
-        report=bad.append,
-    )
+) -> tuple[ImportSummary, list[BadRecord]]:
+    bad: list[BadRecord] = []
+    pieces = (octets[at : at + chunk] for at in range(0, len(octets), chunk))
+    how = Importing(database, book_id, ADMINISTRATOR, "cards.vcf", max_card_size)
+    records = read_vcf(pieces, max_card_size=max_card_size)
+    summary = import_records(how, records, refuse=bad.append)
     return summary, bad
 
 
 def export(database: Database, book_id: int) -> bytes:
     file = BytesIO()
-    steps: list[None] = []
     with database.read() as connection:
-        number = export_cards(connection, book_id, file, lambda: steps.append(None))
-    assert number == len(steps)
+
+        def cards() -> list[bytes]:
+            return [card.content for card in iterate_cards(connection, book_id)]
+
+        export_cards(cards, file, OutputFormat.VCF)
     return file.getvalue()
 
 
@@ -73,14 +75,15 @@ def test_uid_repeated_in_another_batch(database, book_id, chunk):
     octets = b"".join(card(number) for number in range(600)) + card(0, b"NOTE:second")
     summary, bad = bring(database, book_id, octets, chunk=chunk)
     assert summary == ImportSummary(added=600, failed=1)
-    assert bad == [BadCard(3001, "The card has the UID of the one in line 1; that one was taken.")]
+    reason = "The card has the UID of the one in line 1; that one was taken."
+    assert [(str(each.place), each.reason) for each in bad] == [("line 3001", reason)]
 
 
 def test_lines_of_problems_count_from_the_start_of_the_file(database, book_id):
     octets = card(1) + b"\r\n\r\n" + card(2, b"NOTE:ok", b"NOTE:\xff") + card(3, b"", b"\0")
     summary, bad = bring(database, book_id, octets)
     assert summary.added == 1
-    assert [(each.line, each.reason) for each in bad] == [
+    assert [(each.place.number, each.reason) for each in bad] == [
         (13, "Line 13 is not UTF-8."),
         (20, "Line 20 holds a NUL octet."),
     ]
@@ -91,8 +94,9 @@ def test_large_photos_make_small_batches(database, book_id, monkeypatch):
     run_write = database.run_write
 
     def counted(work: Callable[..., Any]) -> Any:
-        sizes.append(sum(len(each.octets) for each in work.keywords["some"]))
-        return run_write(work)
+        decisions = run_write(work)
+        sizes.append(sum(len(each.keyed.record.card.octets) for each in decisions))
+        return decisions
 
     monkeypatch.setattr(database, "run_write", counted)
     photo = b"NOTE:" + b"x" * 900_000
@@ -127,7 +131,7 @@ def test_failure_on_the_way_tells_what_is_in(database, book_id, monkeypatch):
 def test_card_larger_than_the_limit(database, book_id):
     summary, bad = bring(database, book_id, card(1, b"NOTE:" + b"x" * 2000), max_card_size=1000)
     assert summary == ImportSummary(failed=1)
-    assert bad[0].line == 1
+    assert bad[0].place == ("line", 1)
     assert bad[0].reason.endswith("this server keeps at most 1000.")
 
 

@@ -22,7 +22,12 @@ def _line(value: str) -> str:
     return value
 
 
-def _label(value: str) -> str:
+def parse_label(value: str) -> str:
+    """Return a name that people give to something: one line, not empty.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
     if not value.strip():
         raise click.BadParameter("it may not be empty")
     return _line(value)
@@ -56,10 +61,10 @@ card_argument = click.argument("card", metavar="CARD", type=_label)
 grantee_argument = click.argument(
     "grantee", metavar="user:NAME|group:NAME", type=parse_grantee_reference
 )
-label_argument = click.argument("label", metavar="LABEL", type=_label)
+label_argument = click.argument("label", metavar="LABEL", type=parse_label)
 
 display_name_option = click.option(
-    "--display-name", metavar="TEXT", type=_label, help="Name that people see."
+    "--display-name", metavar="TEXT", type=parse_label, help="Name that people see."
 )
 email_option = click.option(
     "--email", default="", metavar="ADDRESS", type=_line, help="E-mail address."

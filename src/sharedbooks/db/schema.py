@@ -357,3 +357,37 @@ audit_events = Table(
     Index(None, "action"),
     **_MARIADB,
 )
+
+import_sources = Table(
+    "import_sources",
+    metadata,
+    Column("id", identity(), primary_key=True),
+    Column("book_id", ForeignKey("address_books.id", ondelete="CASCADE"), nullable=False),
+    Column("name", exact_text(255), nullable=False),
+    UniqueConstraint("book_id", "name"),
+    **_MARIADB,
+)
+
+import_rows = Table(
+    "import_rows",
+    metadata,
+    Column("source_id", ForeignKey("import_sources.id", ondelete="CASCADE"), nullable=False),
+    # Only hashes: what an import brought is told by the book and its history.
+    Column("row_key", exact_text(32), nullable=False),
+    Column("card_uid", exact_text(255), nullable=False),
+    Column("content_hash", exact_text(32), nullable=False),
+    # What the row said when it was last imported: eight octets of hash for each value.
+    Column("marks", octets(), nullable=False),
+    PrimaryKeyConstraint("source_id", "row_key"),
+    Index(None, "source_id", "card_uid"),
+    **_MARIADB,
+)
+
+import_mappings = Table(
+    "import_mappings",
+    metadata,
+    Column("name", exact_text(255), primary_key=True),
+    # The assignments as they were typed, in order.
+    Column("assignments", JSON, nullable=False),
+    **_MARIADB,
+)

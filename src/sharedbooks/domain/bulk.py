@@ -1,7 +1,7 @@
 """Storing and deleting many cards at once, as an import or a directory does."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,7 +43,9 @@ class BulkResult:
     unchanged: int
 
 
-class _Edit(NamedTuple):
+class Edit(NamedTuple):
+    """A card that is there, and what it becomes; the UID is the same."""
+
     existing: Card
     card: PreparedCard
 
@@ -95,17 +97,48 @@ def store_cards(
             if card.card_uid in holders and holders[card.card_uid][1] != card.content_hash
         },
     )
+    write_cards(connection, book_id, actor, new, edits, from_directory=from_directory)
+    return BulkResult(len(new), len(edits), len(some) - len(new) - len(edits))
+
+
+def write_cards(
+    connection: Connection,
+    book_id: int,
+    actor: Actor,
+    new: Sequence[PreparedCard],
+    edits: Sequence[Edit],
+    *,
+    wanted_names: Mapping[str, str] | None = None,
+    from_directory: bool = False,
+) -> None:
+    """Write cards into a book that is locked: new ones, and what becomes of existing ones.
+
+    Args:
+        connection: the transaction.
+        book_id: the book.
+        actor: who does it, for history.
+        new: cards whose UID the book has not.
+        edits: cards that are there, with what they become.
+        wanted_names: resource name that a new card should have if it is free, by its UID.
+        from_directory: whether the directory writes, whose books nobody else may change.
+
+    Raises:
+        AccessDenied: the book is read-only, or with ``from_directory`` is not.
+    """
     steps = len(new) + len(edits)
-    if steps:
-        last = raise_revision(connection, book_id, steps, from_directory=from_directory)
-        first = last - steps + 1
-        if new:
-            wanted = [(safe_resource_name(card.card_uid), card) for card in new]
-            named = choose_names(connection, book_id, wanted)
-            insert_cards(connection, book_id, actor, first, named)
-        for revision, edit in enumerate(edits, start=first + len(new)):
-            replace_card(connection, book_id, edit.existing, edit.card, actor, revision)
-    return BulkResult(len(new), len(edits), len(some) - steps)
+    if not steps:
+        return
+    last = raise_revision(connection, book_id, steps, from_directory=from_directory)
+    first = last - steps + 1
+    if new:
+        names = wanted_names or {}
+        wanted = [
+            (names.get(card.card_uid) or safe_resource_name(card.card_uid), card) for card in new
+        ]
+        named = choose_names(connection, book_id, wanted)
+        insert_cards(connection, book_id, actor, first, named)
+    for revision, edit in enumerate(edits, start=first + len(new)):
+        replace_card(connection, book_id, edit.existing, edit.card, actor, revision)
 
 
 def remove_cards(
@@ -133,11 +166,12 @@ def remove_cards(
     return len(removed)
 
 
-def _edits(connection: Connection, book_id: int, differing: dict[str, PreparedCard]) -> list[_Edit]:
+def _edits(connection: Connection, book_id: int, differing: dict[str, PreparedCard]) -> list[Edit]:
     found = get_cards(connection, book_id, list(differing))
-    edits = (_Edit(existing, differing[existing.resource_name]) for existing in found)
-    return [
-        edit
-        for edit in edits
-        if edit.existing.content.strip(_BLANK_AROUND) != edit.card.octets.strip(_BLANK_AROUND)
-    ]
+    edits = (Edit(existing, differing[existing.resource_name]) for existing in found)
+    return [edit for edit in edits if not says_the_same(edit.existing.content, edit.card.octets)]
+
+
+def says_the_same(octets: bytes, others: bytes) -> bool:
+    """True if two cards differ in nothing but blank lines around them, which files do not tell."""
+    return octets.strip(_BLANK_AROUND) == others.strip(_BLANK_AROUND)

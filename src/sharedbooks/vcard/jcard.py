@@ -9,10 +9,12 @@ from sharedbooks.vcard.convert import to_version
 from sharedbooks.vcard.dates import parse_moment, parse_offset
 from sharedbooks.vcard.properties import Property, card_lines, read_property
 
-_Json = str | int | float | bool | list["_Json"]
+Json = str | int | float | bool | list["Json"]
 
-_STRUCTURED = frozenset({"ADR", "CLIENTPIDMAP", "GENDER", "N", "ORG"})
-_LISTS = frozenset({"CATEGORIES", "NICKNAME"})
+STRUCTURED = frozenset({"ADR", "CLIENTPIDMAP", "GENDER", "N", "ORG"})
+"""Properties whose value has components."""
+LISTS = frozenset({"CATEGORIES", "NICKNAME"})
+"""Properties with several values in one line."""
 
 _TEXTS = (
     *("ADR", "CATEGORIES", "CLIENTPIDMAP", "EMAIL", "EXPERTISE", "FN", "GENDER", "HOBBY"),
@@ -23,14 +25,18 @@ _URIS = (
     *("CALADRURI", "CALURI", "CONTACT-URI", "FBURL", "GEO", "IMPP", "KEY", "LOGO", "MEMBER"),
     *("ORG-DIRECTORY", "PHOTO", "RELATED", "SOCIALPROFILE", "SOUND", "SOURCE", "UID", "URL"),
 )
-_DEFAULT_TYPES = {
+DEFAULT_TYPES = {
     **dict.fromkeys(_TEXTS, "text"),
     **dict.fromkeys(_URIS, "uri"),
     **dict.fromkeys(("ANNIVERSARY", "BDAY", "DEATHDATE"), "date-and-or-time"),
     **dict.fromkeys(("CREATED", "REV"), "timestamp"),
     **dict.fromkeys(("LANG", "LANGUAGE"), "language-tag"),
 }
-_UNKNOWN = "unknown"
+"""The type of the value of a property, if it says nothing else."""
+
+UNKNOWN = "unknown"
+"""The type of a value nothing is known of (RFC 7095, section 5)."""
+
 _CLOCK = re.compile(r"T(\d\d)(\d\d)?(\d\d)?(Z|[+-]\d\d(?:\d\d)?)?", re.ASCII)
 
 
@@ -51,7 +57,7 @@ def to_jcard(octets: bytes) -> bytes:
 
 def _property(line: ContentLine) -> list[object]:
     prop = read_property(line, "4.0")
-    value_type = prop.value_type() or _DEFAULT_TYPES.get(prop.name, _UNKNOWN)
+    value_type = prop.value_type() or DEFAULT_TYPES.get(prop.name, UNKNOWN)
     return [prop.name.lower(), _params(prop), value_type, *_values(prop, value_type)]
 
 
@@ -66,18 +72,18 @@ def _params(prop: Property) -> dict[str, str | list[str]]:
     return params
 
 
-def _values(prop: Property, value_type: str) -> list[_Json]:
-    if prop.name in _STRUCTURED:
-        parts: list[_Json] = [_component(part) for part in split_structured(prop.value)]
+def _values(prop: Property, value_type: str) -> list[Json]:
+    if prop.name in STRUCTURED:
+        parts: list[Json] = [_component(part) for part in split_structured(prop.value)]
         return [parts if len(parts) > 1 else parts[0]]
-    if prop.name in _LISTS:
+    if prop.name in LISTS:
         return [unescape_text(part) for part in split_list(prop.value)]
     convert = _VALUES.get(value_type)
     return [convert(prop.value) if convert else prop.value]
 
 
-def _component(text: str) -> _Json:
-    values: list[_Json] = [unescape_text(value) for value in split_list(text)]
+def _component(text: str) -> Json:
+    values: list[Json] = [unescape_text(value) for value in split_list(text)]
     return values if len(values) > 1 else values[0]
 
 
@@ -86,7 +92,7 @@ def _offset(text: str) -> str:
     return ":".join(offset) if offset else text
 
 
-def _number(text: str, number: type[int] | type[float]) -> _Json:
+def _number(text: str, number: type[int] | type[float]) -> Json:
     try:
         value = number(text)
         json.dumps(value, allow_nan=False)
@@ -108,7 +114,7 @@ def _extended(text: str) -> str:
     return "T" + ":".join(filter(None, digits)) + (":".join(offset) if offset else zone or "")
 
 
-_VALUES: dict[str, Callable[[str], _Json]] = {
+_VALUES: dict[str, Callable[[str], Json]] = {
     **dict.fromkeys(("date", "date-and-or-time", "date-time", "timestamp"), _extended),
     "boolean": lambda text: text.strip().upper() == "TRUE",
     "float": lambda text: _number(text, float),

@@ -10,7 +10,8 @@ import pytest
 from sharedbooks.db.engine import Database
 from sharedbooks.domain.books import Book
 from sharedbooks.domain.history import Actor
-from sharedbooks.exchange.vcf import import_cards
+from sharedbooks.exchange.importing import Importing, import_records
+from sharedbooks.exchange.vcf import read_vcf
 from tests.clients.replay.device import Device, Login
 from tests.http.world import Member, World, vcard
 from tests.support.databases import SqliteDatabases
@@ -71,9 +72,8 @@ class Office:
     def fill(self, book: Book, cards: Iterable[bytes]) -> None:
         """Import many cards at once, as the administrator may."""
         actor = Actor(None, "administrator", "", "sharedbooks")
-        done = import_cards(
-            self.world.database, book.id, actor, cards, max_card_size=1_000_000, report=print
-        )
+        how = Importing(self.world.database, book.id, actor, "cards.vcf", 1_000_000)
+        done = import_records(how, read_vcf(cards, max_card_size=1_000_000), refuse=print)
         assert not done.failed
 
     def delete(self, book: Book, name: str) -> None:
