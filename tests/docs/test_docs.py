@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SHAREDBOOKS_CONFIG", raising=False)
     (tmp_path / "customers.vcf").write_bytes(vcard())
+    shutil.copytree(PROJECT / "tests/samples", tmp_path, dirs_exist_ok=True)
 
 
 def calls(finder: Callable[[Path], list[list[str]]]) -> list[Any]:

@@ -149,7 +149,7 @@ def summary_sentence(telling: Telling, summary: ImportSummary) -> str:
         f"changed, {summary.unchanged} unchanged."
     )
     if summary.kept:
-        sentence += f" Of them, cards that keep what members wrote: {summary.kept}."
+        sentence += f" Cards left as they are where the source differs: {summary.kept}."
     if summary.skipped:
         sentence += f" Left as members have them: {summary.skipped} ('--overwrite' changes that)."
     if summary.failed:
@@ -162,5 +162,5 @@ def _sentence_of(row: Row, name: str) -> str:
     sentence = f"{name}, {unit} {number}: {row['outcome']}: {row['name']}"
     kept = row["kept"]
     if isinstance(kept, list) and kept:
-        sentence += f"; stays as members have it: {', '.join(kept)}"
+        sentence += f"; left as the card has it: {', '.join(kept)}"
     return f"{sentence}; {row['reason']}" if row["reason"] else sentence

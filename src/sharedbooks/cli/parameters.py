@@ -57,7 +57,7 @@ MOMENT = click.types.FuncParamType(_moment)
 user_argument = click.argument("user_name", metavar="USER", type=parse_principal_name)
 group_argument = click.argument("group_name", metavar="GROUP", type=parse_group_reference)
 book_argument = click.argument("reference", metavar="BOOK", type=parse_book_reference)
-card_argument = click.argument("card", metavar="CARD", type=_label)
+card_argument = click.argument("card", metavar="CARD", type=parse_label)
 grantee_argument = click.argument(
     "grantee", metavar="user:NAME|group:NAME", type=parse_grantee_reference
 )

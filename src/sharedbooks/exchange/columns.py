@@ -111,8 +111,15 @@ def read_row(table: Table, values: Sequence[str]) -> Contact:
     for (name, _), made in entries.items():
         for entry in made:
             _settle_address(entry)
-            contact.add(name, entry)
+            if _is_anniversary(name, entry) and "ANNIVERSARY" not in contact.texts:
+                contact.texts["ANNIVERSARY"] = entry.value
+            else:
+                contact.add(name, entry)
     return contact
+
+
+def _is_anniversary(name: str, entry: Entry) -> bool:
+    return name == "DATE" and entry.label.casefold() == "anniversary" and bool(entry.value)
 
 
 def _append(texts: dict[str, str], name: str, text: str) -> None:

@@ -69,7 +69,7 @@ class Contact:
 
     def display_name(self) -> str:
         """Return the name to show: FN, else made of N, the organisation, an address or a number."""
-        order = ("prefix", "given", "additional", "family", "suffix")
+        order = ("given", "additional", "family", "suffix")
         name = " ".join(filter(None, (self.texts.get(f"N.{part}", "") for part in order)))
         values = (entry.value for name in ("EMAIL", "TEL") for entry in self.lists.get(name, ()))
         candidates = [

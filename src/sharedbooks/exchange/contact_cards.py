@@ -148,6 +148,8 @@ def _listed(contact: Contact, labels: int) -> list[Property]:
 def _apple_label(key: str, label: str) -> str:
     if key == "RELATED" and label.lower() in _RELATIONS:
         return f"_$!<{label.capitalize()}>!$_"
+    if key == "DATE" and label.lower() == "anniversary":
+        return _ANNIVERSARY
     return "" if key == "IMPP" else label
 
 

@@ -126,6 +126,23 @@ _OWN_LAST = ("Role", "Anniversary", "Gender", "Time Zone")
 _ALSO_TEXT = {**_TEXT_HEADINGS, **_OWN_HEADINGS}
 
 
+def as_google_has_it(contact: Contact) -> Contact:
+    """Return a contact without what Google has no column for but another way to say.
+
+    An anniversary is one of the events, and a name as a whole is the first name.
+    """
+    texts = dict(contact.texts)
+    lists = dict(contact.lists)
+    anniversary = texts.pop("ANNIVERSARY", "")
+    if anniversary:
+        lists["DATE"] = [Entry(anniversary, label="Anniversary"), *lists.get("DATE", ())]
+    name = texts.pop("FN", "")
+    is_named = any(key.startswith("N.") for key in texts) or texts.get("ORG.name") == name
+    if name and not is_named:
+        texts["N.given"] = name
+    return Contact(texts, lists, contact.categories)
+
+
 def list_counts(contact: Contact) -> dict[str, int]:
     """Return how many columns of each kind a contact needs."""
     return {name: min(MOST_VALUES, len(contact.lists.get(name, ()))) for name in _LISTS.values()}

@@ -89,15 +89,20 @@ def _contacts(cards: Cards, summary: ExportSummary) -> Iterator[tuple[Contact, s
 def _write_numbered(*, own: bool, as_sheet: bool) -> "_Writer":
     """Return what writes a table with as many columns as the cards need."""
 
+    def shown(contact: Contact) -> Contact:
+        return contact if own else csv_google.as_google_has_it(contact)
+
     def write(cards: Cards, file: BinaryIO, summary: ExportSummary) -> None:
         counts: dict[str, int] = {}
         for octets in cards():
-            for name, number in csv_google.list_counts(read_contact(octets)[0]).items():
+            contact = shown(read_contact(octets)[0])
+            for name, number in csv_google.list_counts(contact).items():
                 counts[name] = max(number, counts.get(name, 0))
 
         def rows() -> Iterator[Sequence[str]]:
             yield csv_google.headings(counts, own=own)
-            for contact, left_out in _contacts(cards, summary):
+            for whole, left_out in _contacts(cards, summary):
+                contact = shown(whole)
                 summary.left_out.update(left_out | csv_google.unheld(contact, own=own))
                 yield csv_google.row_of(contact, counts, own=own)
 

@@ -57,6 +57,7 @@ class _Scanner:
         self._in_string = False
         self._escaped_at = -1
         self._is_one = False
+        self._is_array = False
 
     def feed(self, text: str) -> Iterator[str]:
         """Yield the cards that end in this piece of the file."""
@@ -69,10 +70,11 @@ class _Scanner:
             elif mark[0] == '"':
                 self._in_string = True
                 # A single card has its name there, an array of cards another array.
-                self._is_one = self._is_one or self.depth == 1
+                self._is_one = self._is_one or (self.depth == 1 and not self._is_array)
             elif mark[0] in "[{":
                 self.depth += 1
                 if self.depth == 2 and not self._is_one:
+                    self._is_array = True
                     self.parts, self._size, start = [], 0, mark.start()
             elif mark[0] in "]}":
                 self.depth -= 1

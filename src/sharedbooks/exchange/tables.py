@@ -69,8 +69,10 @@ def read_table(
     reading.layout = table.layout.name
     reading.unknown = tuple(
         heading
-        for heading, meaning in zip(table.headings, table.meanings, strict=True)
-        if meaning is None and heading.strip()
+        for number, (heading, meaning) in enumerate(
+            zip(table.headings, table.meanings, strict=True)
+        )
+        if meaning is None and heading.strip() and number != table.key
     )
     for number, row in enumerate(chain(first[index + 1 :], left), start=index + 2):
         if isinstance(row, BadRecord):
