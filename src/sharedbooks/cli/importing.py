@@ -96,7 +96,7 @@ def _delimiter(value: str) -> str:
     help="Write the rows that are left out into a CSV file.",
 )
 @click.pass_context
-def import_(context: click.Context, reference: BookReference, path: str, **options: Any) -> None:
+def import_(context: click.Context, /, reference: BookReference, path: str, **options: Any) -> None:
     """Bring the contacts of FILE ("-" for the input) into BOOK.
 
     vCard, CSV, Excel, LDIF and jCard are told apart by what is in FILE. The same FILE again changes

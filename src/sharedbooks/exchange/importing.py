@@ -95,8 +95,11 @@ def import_records(
             how.max_card_size,
             lambda row_key: seen.find(row_key) is not None,
         )
+        expects_news = False
         for batch in _batches(_keyed(records, seen, refuse_and_count)):
-            for decision in _do(how, target, batch):
+            decisions = _do(how, target, batch, expects_news=expects_news)
+            expects_news = any(decision.is_news for decision in decisions)
+            for decision in decisions:
                 _count(summary, decision)
                 tell(decision)
     return summary
@@ -113,9 +116,14 @@ def _noting_what_is_in(summary: ImportSummary, *, dry_run: bool) -> Iterator[Non
         raise
 
 
-def _do(how: Importing, target: Target, batch: list[Keyed]) -> list[Decision]:
-    if how.dry_run:
-        return how.database.run_read(lambda connection: decide(connection, target, batch))
+def _do(
+    how: Importing, target: Target, batch: list[Keyed], *, expects_news: bool
+) -> list[Decision]:
+    """Decide about some rows and do it; what is unchanged takes no lock and writes nothing."""
+    if how.dry_run or not expects_news:
+        decisions = how.database.run_read(lambda connection: decide(connection, target, batch))
+        if how.dry_run or not any(decision.is_news for decision in decisions):
+            return decisions
 
     def work(connection: Connection) -> list[Decision]:
         lock_book(connection, how.book_id)
