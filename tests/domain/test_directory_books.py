@@ -1,11 +1,8 @@
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection, update
 
 from sharedbooks.db.engine import Database
-from sharedbooks.db.schema import directory_books as table
 from sharedbooks.domain import books, bulk, directory_books
 from sharedbooks.domain.directory_books import DirectoryEntry
 from sharedbooks.domain.history import Action, Actor
@@ -106,7 +103,7 @@ def test_nobody_writes_cards_in_any_way(
 ) -> None:
     before, token = reader.contents(), reader.token()
     book_id = staff.book.id
-    attempts: list[Callable[[], object]] = [
+    attempts = [
         lambda: reader.put("new.vcf", vcard("new")),
         lambda: reader.put("ann.vcf", vcard("ann", "Changed")),
         lambda: reader.delete("ann.vcf"),
@@ -162,35 +159,6 @@ def test_release_lets_members_write(
         directory_books.get_directory_book(connection, staff.book.reference)
 
 
-def test_one_sync_at_a_time(database: Database, staff: directory_books.DirectoryBook) -> None:
-    book_id = staff.book.id
-
-    def run(work: Callable[[Connection], None]) -> None:
-        database.run_write(work)
-
-    run(lambda c: directory_books.take_lease(c, book_id, "one", 60))
-    with pytest.raises(Conflict, match=r"can start in (59|60) seconds"):
-        run(lambda c: directory_books.take_lease(c, book_id, "two", 60))
-    with pytest.raises(Conflict):
-        run(lambda c: directory_books.keep_lease(c, book_id, "two", 60))
-    run(lambda c: directory_books.keep_lease(c, book_id, "one", 60))
-    # One that was killed does not keep the book for ever.
-    run(lambda c: c.execute(update(table).values(leased_until=1)) and None)
-    run(lambda c: directory_books.take_lease(c, book_id, "two", 60))
-    with pytest.raises(Conflict):
-        run(lambda c: directory_books.keep_lease(c, book_id, "one", 60))
-    run(lambda c: directory_books.end_lease(c, book_id, "one"))
-    with pytest.raises(Conflict):
-        run(lambda c: directory_books.take_lease(c, book_id, "three", 60))
-    run(lambda c: directory_books.end_lease(c, book_id, "two"))
-    run(lambda c: directory_books.take_lease(c, book_id, "three", 60))
-    run(lambda c: directory_books.release_book(c, book_id))
-    with pytest.raises(Conflict):
-        run(lambda c: directory_books.keep_lease(c, book_id, "three", 60))
-    with pytest.raises(NotFound):
-        run(lambda c: directory_books.take_lease(c, book_id, "four", 60))
-
-
 def test_entries_are_noted_anew_and_forgotten(
     database: Database, staff: directory_books.DirectoryBook
 ) -> None:
@@ -220,3 +188,6 @@ def test_entries_are_noted_anew_and_forgotten(
         found = directory_books.get_directory_book(connection, staff.book.reference)
         assert found.stamps_of == "server"
         assert found.synced_at is not None
+        directory_books.forget_stamps(connection, book_id)
+        found = directory_books.get_directory_book(connection, staff.book.reference)
+        assert found.stamps_of == ""

@@ -316,9 +316,6 @@ directory_books = Table(
     # What the stamps of the entries hold for: the server that gave them, and how cards are made.
     Column("stamps_of", exact_text(255), nullable=False),
     Column("synced_at", BigInteger),
-    # The sync that has the book to itself, and until when it is believed to be alive.
-    Column("lease", exact_text(32), nullable=False),
-    Column("leased_until", BigInteger, nullable=False),
     Index(None, "directory"),
     **_MARIADB,
 )

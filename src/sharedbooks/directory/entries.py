@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from sharedbooks.directory.filters import equals
+
 _GUID = "objectguid"
 """Active Directory gives it as 16 octets with its first three numbers reversed."""
 
@@ -52,3 +54,8 @@ class Entry:
         if value is not None and name.lower() == _GUID and len(value) == 16:
             return str(UUID(bytes_le=value))
         return self.text(name) or None
+
+
+def identity_filter(name: str, identity: str) -> str:
+    """Return the filter for the entry whose ``Entry.identity`` of that attribute is this one."""
+    return equals(name, UUID(identity).bytes_le if name.lower() == _GUID else identity)

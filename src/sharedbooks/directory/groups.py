@@ -84,18 +84,18 @@ class GroupGraph:
         self._inner: dict[str, set[str]] = {}
         self._dn_of: dict[str, str] = {}
 
-    def add_person(self, person: DirectoryPrincipal, entry: Entry) -> None:
+    def add_person(self, source_id: str, entry: Entry) -> None:
         """Add somebody who may be a member."""
-        self._people_by_dn[normalise_dn(entry.dn)] = person.source_id
+        self._people_by_dn[normalise_dn(entry.dn)] = source_id
         login_name = entry.text(_LOGIN_NAME)
         if login_name is not None:
-            self._people_by_login[login_name.lower()] = person.source_id
+            self._people_by_login[login_name.lower()] = source_id
         rid = entry.text(_PRIMARY)
         if rid is not None:
-            self._primary.setdefault(rid, []).append(person.source_id)
+            self._primary.setdefault(rid, []).append(source_id)
         if _OF_THE_PERSON in {name.lower() for name in self._config.member_attributes}:
             for dn in entry.texts("memberOf"):
-                self._members.setdefault(normalise_dn(dn), set()).add(person.source_id)
+                self._members.setdefault(normalise_dn(dn), set()).add(source_id)
 
     def add_group(self, entry: Entry, source_id: str | None = None) -> None:
         """Add a group; ``source_id`` if it is to be a principal."""

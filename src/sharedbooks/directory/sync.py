@@ -142,7 +142,7 @@ def read_directory(directory: Directory, advance: Advance) -> Reading:
         person = _read(reading, read_person, config, entry)
         if person is not None:
             reading.people.append(person)
-            reading.graph.add_person(person, entry)
+            reading.graph.add_person(person.source_id, entry)
     for entry in directory.search(config.group_base, config.group_filter, group_attributes(config)):
         advance(1)
         group = _read(reading, read_group, config, entry)

@@ -80,6 +80,27 @@ def store_cards(
         AccessDenied: the book is read-only, or with ``from_directory`` is not.
     """
     lock_book(connection, book_id)
+    new, edits = _sort_out(connection, book_id, some)
+    write_cards(connection, book_id, actor, new, edits, from_directory=from_directory)
+    return BulkResult(len(new), len(edits), len(some) - len(new) - len(edits))
+
+
+def compare_cards(connection: Connection, book_id: int, some: Sequence[PreparedCard]) -> BulkResult:
+    """Return what ``store_cards`` would do, and change nothing."""
+    new, edits = _sort_out(connection, book_id, some)
+    return BulkResult(len(new), len(edits), len(some) - len(new) - len(edits))
+
+
+def find_uids(connection: Connection, book_id: int, card_uids: Sequence[str]) -> set[str]:
+    """Return which of those UIDs cards of the book have."""
+    rows = connection.execute(_HOLDERS, {"book_id": book_id, "uids": list(card_uids)})
+    return {card_uid for card_uid, *_ in rows}
+
+
+def _sort_out(
+    connection: Connection, book_id: int, some: Sequence[PreparedCard]
+) -> tuple[list[PreparedCard], list[Edit]]:
+    """Return the cards that the book does not have, and those it has with other content."""
     uids = [card.card_uid for card in some]
     holders = {
         card_uid: (name, content_hash)
@@ -97,8 +118,7 @@ def store_cards(
             if card.card_uid in holders and holders[card.card_uid][1] != card.content_hash
         },
     )
-    write_cards(connection, book_id, actor, new, edits, from_directory=from_directory)
-    return BulkResult(len(new), len(edits), len(some) - len(new) - len(edits))
+    return new, edits
 
 
 def write_cards(

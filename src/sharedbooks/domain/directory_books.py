@@ -137,8 +137,6 @@ def add_directory_book(
         "group_filter": group_filter,
         "mapping": mapping or {},
         "stamps_of": "",
-        "lease": "",
-        "leased_until": 0,
     }
     try:
         with connection.begin_nested():
@@ -191,53 +189,10 @@ def release_book(connection: Connection, book_id: int) -> None:
     _set_read_only(connection, book_id, read_only=False)
 
 
-def take_lease(connection: Connection, book_id: int, lease: str, seconds: int) -> None:
-    """Keep other syncs away from a book for some time; ``lease`` is any text nobody else has.
-
-    Raises:
-        Conflict: another sync has the book.
-        NotFound: it is no directory book any more.
-    """
-    moment = now()
-    taken = connection.execute(
-        update(directory_books)
-        .where(directory_books.c.book_id == book_id, directory_books.c.leased_until < moment)
-        .values(lease=lease, leased_until=moment + seconds * 1_000_000)
-    ).rowcount
-    if taken:
-        return
-    statement = select(directory_books.c.leased_until).where(directory_books.c.book_id == book_id)
-    until = connection.execute(statement).scalar()
-    if until is None:
-        raise NotFound("This address book does not come from a directory any more.")
-    left = max(1, (until - moment) // 1_000_000)
-    raise Conflict(
-        "Another sync of this address book is running; if it was killed, this one can start in "
-        f"{left} seconds."
-    )
-
-
-def keep_lease(connection: Connection, book_id: int, lease: str, seconds: int) -> None:
-    """Have the book for some more time, and be sure that no other sync has taken it over.
-
-    Raises:
-        Conflict: one has, or the book was taken from the directory.
-    """
-    held = connection.execute(
-        update(directory_books)
-        .where(directory_books.c.book_id == book_id, directory_books.c.lease == lease)
-        .values(leased_until=now() + seconds * 1_000_000)
-    ).rowcount
-    if not held:
-        raise Conflict("Another sync has taken this address book over, or it was removed.")
-
-
-def end_lease(connection: Connection, book_id: int, lease: str) -> None:
-    """Let other syncs have the book."""
+def forget_stamps(connection: Connection, book_id: int) -> None:
+    """Let the next sync read every entry, should this one not come to its end."""
     connection.execute(
-        update(directory_books)
-        .where(directory_books.c.book_id == book_id, directory_books.c.lease == lease)
-        .values(lease="", leased_until=0)
+        update(directory_books).where(directory_books.c.book_id == book_id).values(stamps_of="")
     )
 
 

@@ -35,8 +35,6 @@ def upgrade() -> None:
         sa.Column("mapping", sa.JSON(), nullable=False),
         sa.Column("stamps_of", exact_text(255), nullable=False),
         sa.Column("synced_at", sa.BigInteger(), nullable=True),
-        sa.Column("lease", exact_text(32), nullable=False),
-        sa.Column("leased_until", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["book_id"],
             ["address_books.id"],
