@@ -38,6 +38,8 @@ def test_all_commands_are_there():
         *("backup", "backup create", "backup verify", "restore"),
         *("trash", "trash list", "trash restore"),
         *("directory", "directory sync"),
+        *("directory book", "directory book add", "directory book list", "directory book show"),
+        *("directory book remove", "directory book sync"),
         *("import", "export", "serve", "healthcheck", "doctor"),
         *("check", "audit"),
         *("db", "db upgrade", "db status", "config", "config show", "config check"),

@@ -3,6 +3,7 @@
 import click
 
 from sharedbooks.cli.commands import Group
+from sharedbooks.cli.directory_book import book
 from sharedbooks.cli.directory_sync import sync
 
 
@@ -12,3 +13,4 @@ def directory() -> None:
 
 
 directory.add_command(sync)
+directory.add_command(book)

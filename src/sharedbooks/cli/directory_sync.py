@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 import click
 
 from sharedbooks.cli.commands import Command, Invocation
+from sharedbooks.cli.directory_book import BOOK_SYNC_COLUMNS, DONE, FAILED, sync_books_of
 from sharedbooks.cli.failures import command, sentence_of
 from sharedbooks.cli.output import Row, show_details, warn
 from sharedbooks.cli.progress import show_progress
@@ -18,7 +19,6 @@ from sharedbooks.directory.sync import SyncSummary, sync_principals
 from sharedbooks.errors import DirectoryShrunk, DirectoryUnavailable
 
 _LOCK = "directory-sync"
-_DONE = "done"
 
 _COLUMNS = {
     "directory": "Directory",
@@ -51,16 +51,20 @@ def sync(context: click.Context, name: str | None, *, dry_run: bool, force: bool
     invocation = context.ensure_object(Invocation)
     with open_store(invocation) as store, sole(store.database, _LOCK):
         chosen = _chosen(store.config, name)
-        outcomes = [_sync_one(store, each, dry_run=dry_run, force=force) for each in chosen]
+        outcomes, books = [], []
+        for each in chosen:
+            with closing(Directory(each)) as directory:
+                outcomes.append(_sync_one(store, directory, dry_run=dry_run, force=force))
+                books += sync_books_of(store, directory, dry_run=dry_run, force=force)
     # Programs get the names, people how many.
     rows = outcomes if invocation.as_json else [_counted(each) for each in outcomes]
     show_details(
         invocation,
-        {"dry_run": dry_run, "directories": rows},
+        {"dry_run": dry_run, "directories": rows, "books": books},
         {"dry_run": "Dry run"},
-        {"directories": _COLUMNS},
+        {"directories": _COLUMNS, "books": BOOK_SYNC_COLUMNS},
     )
-    context.exit(0 if all(each["result"] == _DONE for each in outcomes) else 1)
+    context.exit(0 if all(each["result"] == DONE for each in (*outcomes, *books)) else 1)
 
 
 def _chosen(config: Config, name: str | None) -> Sequence[DirectoryConfig]:
@@ -74,27 +78,25 @@ def _chosen(config: Config, name: str | None) -> Sequence[DirectoryConfig]:
     return [known[name]]
 
 
-def _sync_one(store: Store, config: DirectoryConfig, *, dry_run: bool, force: bool) -> Row:
+def _sync_one(store: Store, directory: Directory, *, dry_run: bool, force: bool) -> Row:
     """Sync one directory and return its row; what keeps it from being synced is told at once."""
+    name = directory.config.name
     try:
-        with (
-            closing(Directory(config)) as directory,
-            show_progress(f"Reading directory {config.name}", None) as advance,
-        ):
+        with show_progress(f"Reading directory {name}", None) as advance:
             summary = sync_principals(
                 store.database, directory, dry_run=dry_run, force=force, advance=advance
             )
     except (DirectoryUnavailable, DirectoryShrunk) as error:
         if isinstance(error, DirectoryShrunk):
-            forced = command("directory", "sync", config.name, "--force")
+            forced = command("directory", "sync", name, "--force")
             error.add_note(f"If they have really left, give {forced}.")
         sentence = sentence_of(error)
         warn(sentence)
         nothing = dict.fromkeys(each.name for each in fields(SyncSummary))
-        return {**nothing, "directory": config.name, "result": "failed", "problems": [sentence]}
+        return {**nothing, "directory": name, "result": FAILED, "problems": [sentence]}
     for problem in summary.problems:
         warn(f"Left out: {problem}")
-    return {**asdict(summary), "result": _DONE}
+    return {**asdict(summary), "result": DONE}
 
 
 def _counted(row: Row) -> Row:
