@@ -79,6 +79,10 @@ class InvalidRule(SharedbooksError):
     """A rule for the contents of an address book that cannot be read."""
 
 
+class InvalidPerson(SharedbooksError):
+    """A text by which no person can be looked for."""
+
+
 class CardRefused(SharedbooksError):
     """The card breaks the rules of its address book, which refuses such cards.
 

@@ -41,7 +41,8 @@ def test_all_commands_are_there():
         *("directory book", "directory book add", "directory book list", "directory book show"),
         *("directory book remove", "directory book sync"),
         *("import", "export", "serve", "healthcheck", "doctor"),
-        *("check", "audit"),
+        *("check", "audit", "privacy", "privacy find", "privacy export", "privacy erase"),
+        *("privacy replay", "privacy scrub"),
         *("db", "db upgrade", "db status", "config", "config show", "config check"),
     }
 

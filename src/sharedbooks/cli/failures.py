@@ -8,6 +8,7 @@ import click
 from sharedbooks.errors import (
     ConfigProblem,
     InvalidName,
+    InvalidPerson,
     InvalidRule,
     SchemaMismatch,
     SharedbooksError,
@@ -16,6 +17,7 @@ from sharedbooks.errors import (
 _FAILED = 1
 _MISUSED = 2
 _INTERRUPTED = 130
+_MISUSES = (click.UsageError, SchemaMismatch, InvalidName, InvalidPerson, InvalidRule)
 
 
 def command(*words: str) -> str:
@@ -34,7 +36,9 @@ def report(error: BaseException, *, debug: bool) -> int:
         click.echo("\n".join(error.problems), err=True)
         return _MISUSED
     click.echo(sentence_of(error), err=True)
-    misused = isinstance(error, (click.UsageError, SchemaMismatch, InvalidName, InvalidRule))
+    misused = isinstance(
+        error, (click.UsageError, SchemaMismatch, InvalidName, InvalidPerson, InvalidRule)
+    )
     return _MISUSED if misused else _FAILED
 
 

@@ -26,6 +26,7 @@ _COMMANDS = {
     "history": ("history:history", "Who changed what in an address book."),
     "trash": ("trash:trash", "Deleted cards and address books, and bringing them back."),
     "check": ("check:check", "Look for cards that are of no use as contacts."),
+    "privacy": ("privacy:privacy", "What is stored about a person, and erasing it."),
     "audit": ("audit:audit", "Who did what, as JSON lines."),
     "backup": ("backup:backup", "Write everything into one file."),
     "restore": ("backup:restore", "Put a backup into an empty database."),

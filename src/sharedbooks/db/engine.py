@@ -132,6 +132,26 @@ class Database:
 
         return _with_attempts(attempt, may_repeat, self._busy_timeout)
 
+    def run_outside_transactions(self, work: Callable[[Any], T]) -> T:
+        """Return ``work(connection)`` done on the writing connection as the driver has it.
+
+        For statements of SQLite that refuse a transaction.
+
+        Raises:
+            StoreBusy: another writer was in the way for too long.
+            StoreFull: no space left.
+        """
+        try:
+            with self._writer.connect() as connection:
+                try:
+                    return work(connection.connection.dbapi_connection)
+                except sqlite3.Error as error:
+                    raise DBAPIError.instance(
+                        "", None, error, sqlite3.Error, dialect=self._writer.dialect
+                    ) from error
+        except (DBAPIError, PoolTimeout) as error:
+            _raise_typed(error)
+
     def _do_companion(self, connection: Connection) -> None:
         if self._companion is not None:
             self._companion(connection)

@@ -32,6 +32,11 @@ def is_country(code: str) -> bool:
     return code in phonenumbers.SUPPORTED_REGIONS
 
 
+def country_of(number: str) -> str:
+    """Return the country of a number in E.164; empty if it belongs to none."""
+    return phonenumbers.region_code_for_number(phonenumbers.parse(number, None)) or ""
+
+
 def is_international(text: str) -> bool:
     """Tell whether a number names its country, so that it is the same everywhere."""
     return _URI.sub("", text).lstrip().startswith("+")
