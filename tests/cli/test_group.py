@@ -12,7 +12,7 @@ def test_members_come_and_go(office):
     keys = {"name", "display_name", "source", "dn", "barred", "created_at", "members", "size"}
     assert listed.keys() == keys
     assert listed["members"] == ["bob"]
-    assert office("group", "list").out.splitlines()[1].split() == ["sales", "sales", "1"]
+    assert office("group", "list").out.splitlines()[1].split() == ["sales", "sales", "local", "1"]
 
 
 def test_delete_takes_its_grants_with_it(office):
