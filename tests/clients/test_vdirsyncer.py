@@ -1,8 +1,6 @@
 """vdirsyncer as members use it: two folders kept in step with the server, both ways."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,8 +13,7 @@ from sharedbooks.domain.books import Book
 from tests.http.world import Member, World, vcard
 from tests.support.databases import SqliteDatabases
 from tests.support.process import RunningServer
-
-PROGRAM = Path(sys.executable).with_name("vdirsyncer")
+from tests.support.vdirsyncer import Folder
 
 
 @pytest.fixture(scope="module")
@@ -30,66 +27,6 @@ def world(
         World(database, server.port) as made,
     ):
         yield made
-
-
-@dataclass
-class Folder:
-    """The folder of a member's computer that vdirsyncer keeps in step with their books."""
-
-    member: Member
-    path: Path
-    server: str
-
-    def __post_init__(self) -> None:
-        cards = self.path / "cards"
-        cards.mkdir(parents=True)
-        self._write_config(conflict="null")
-        self._run("discover", "books")
-
-    def _write_config(self, conflict: str) -> None:
-        member = self.member
-        pair = {"a": '"local"', "b": '"remote"', "collections": '["from b"]'}
-        pair |= {"conflict_resolution": conflict}
-        local = {"type": '"filesystem"', "path": json.dumps(str(self.path / "cards"))}
-        local |= {"fileext": '".vcf"'}
-        remote = {"type": '"carddav"', "url": json.dumps(self.server)}
-        remote |= {"username": json.dumps(member.name), "password": json.dumps(member.password)}
-        sections = {
-            "general": {"status_path": json.dumps(str(self.path / "status"))},
-            "pair books": pair,
-            "storage local": local,
-            "storage remote": remote,
-        }
-        lines = []
-        for title, options in sections.items():
-            lines += [f"[{title}]", *(f"{name} = {value}" for name, value in options.items()), ""]
-        (self.path / "config").write_text("\n".join(lines))
-
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [str(PROGRAM), "--config", str(self.path / "config"), *arguments]
-        return subprocess.run(
-            command, input="y\n" * 20, capture_output=True, text=True, timeout=60, check=False
-        )
-
-    def sync(self, conflict: str = "null") -> subprocess.CompletedProcess[str]:
-        """Bring both sides in step; ``conflict`` is what to do where both have changed."""
-        self._write_config(conflict)
-        return self._run("sync")
-
-    def sync_well(self, conflict: str = "null") -> None:
-        done = self.sync(conflict)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def books(self) -> set[str]:
-        return {path.name for path in (self.path / "cards").iterdir()}
-
-    def card(self, book: Book, name: str) -> Path:
-        return self.path / "cards" / book.name / name
-
-    def cards(self, book: Book) -> dict[str, bytes]:
-        """The cards of a book by name; vdirsyncer keeps lines ended by LF."""
-        folder = self.path / "cards" / book.name
-        return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".vcf"}
 
 
 def _lf(octets: bytes) -> bytes:
@@ -106,10 +43,18 @@ def sales(world: World) -> Book:
     return book
 
 
-def _folder(world: World, tmp_path: Path, sales: Book, privilege: str) -> Folder:
+@dataclass
+class MemberFolder(Folder):
+    """A folder of somebody in this world."""
+
+    member: Member
+
+
+def _folder(world: World, tmp_path: Path, sales: Book, privilege: str) -> MemberFolder:
     member = world.member()
     world.grant(sales, member, privilege)
-    return Folder(member, tmp_path / member.name, f"http://127.0.0.1:{world.port}/")
+    server = f"http://127.0.0.1:{world.port}/"
+    return MemberFolder(member.name, member.password, tmp_path / member.name, server, member)
 
 
 def test_two_members_create_edit_and_delete(world: World, tmp_path: Path, sales: Book) -> None:
@@ -117,24 +62,24 @@ def test_two_members_create_edit_and_delete(world: World, tmp_path: Path, sales:
     for folder in (alice, bob):
         folder.sync_well()
         assert folder.books() == {"contacts", sales.name}
-        assert folder.cards(sales) == {"ann.vcf": _lf(vcard("ann", "Ann"))}
+        assert folder.cards(sales.name) == {"ann.vcf": _lf(vcard("ann", "Ann"))}
 
-    alice.card(sales, "new.vcf").write_bytes(vcard("new", "Made by Alice", "X-ODD;a=b:kept"))
+    alice.card(sales.name, "new.vcf").write_bytes(vcard("new", "Made by Alice", "X-ODD;a=b:kept"))
     alice.sync_well()
     [made] = set(world.stored(sales)) - {"ann.vcf"}
     bob.sync_well()
-    assert b"X-ODD;a=b:kept\n" in _lf(bob.cards(sales)[made])
+    assert b"X-ODD;a=b:kept\n" in _lf(bob.cards(sales.name)[made])
 
-    bob.card(sales, made).write_bytes(vcard("new", "Edited by Bob"))
+    bob.card(sales.name, made).write_bytes(vcard("new", "Edited by Bob"))
     bob.sync_well()
     alice.sync_well()
-    assert b"FN:Edited by Bob" in alice.cards(sales)["new.vcf"]
+    assert b"FN:Edited by Bob" in alice.cards(sales.name)["new.vcf"]
 
-    alice.card(sales, "ann.vcf").unlink()
+    alice.card(sales.name, "ann.vcf").unlink()
     alice.sync_well()
     assert set(world.stored(sales)) == {made}
     bob.sync_well()
-    assert set(bob.cards(sales)) == {made}
+    assert set(bob.cards(sales.name)) == {made}
 
     world.revoke(sales, bob.member.user)
     refused = bob.sync()
@@ -148,20 +93,20 @@ def test_a_conflict_is_noticed_and_resolved_as_configured(
     alice, bob = (_folder(world, tmp_path, sales, "write") for _ in range(2))
     for folder in (alice, bob):
         folder.sync_well()
-    bob.card(sales, "ann.vcf").write_bytes(vcard("ann", "By Bob"))
+    bob.card(sales.name, "ann.vcf").write_bytes(vcard("ann", "By Bob"))
     bob.sync_well()
-    alice.card(sales, "ann.vcf").write_bytes(vcard("ann", "By Alice"))
+    alice.card(sales.name, "ann.vcf").write_bytes(vcard("ann", "By Alice"))
     undecided = alice.sync()
     assert undecided.returncode != 0
     assert "conflict" in (undecided.stdout + undecided.stderr).lower()
     assert b"FN:By Bob" in world.stored(sales)["ann.vcf"]
-    assert b"FN:By Alice" in alice.cards(sales)["ann.vcf"]
+    assert b"FN:By Alice" in alice.cards(sales.name)["ann.vcf"]
 
     alice.sync_well(json.dumps("a wins"))
     assert b"FN:By Alice" in world.stored(sales)["ann.vcf"]
-    bob.card(sales, "ann.vcf").write_bytes(vcard("ann", "By Bob again"))
+    bob.card(sales.name, "ann.vcf").write_bytes(vcard("ann", "By Bob again"))
     bob.sync_well(json.dumps("b wins"))
-    assert b"FN:By Alice" in bob.cards(sales)["ann.vcf"]
+    assert b"FN:By Alice" in bob.cards(sales.name)["ann.vcf"]
 
 
 def test_a_member_who_may_only_read_is_refused_and_syncs_on(
@@ -171,9 +116,9 @@ def test_a_member_who_may_only_read_is_refused_and_syncs_on(
     writer = _folder(world, tmp_path, sales, "write")
     for folder in (reader, writer):
         folder.sync_well()
-    reader.card(sales, "ann.vcf").write_bytes(vcard("ann", "Not allowed"))
-    reader.card(sales, "mine.vcf").write_bytes(vcard("mine", "Not allowed"))
-    writer.card(sales, "other.vcf").write_bytes(vcard("other", "News"))
+    reader.card(sales.name, "ann.vcf").write_bytes(vcard("ann", "Not allowed"))
+    reader.card(sales.name, "mine.vcf").write_bytes(vcard("mine", "Not allowed"))
+    writer.card(sales.name, "other.vcf").write_bytes(vcard("other", "News"))
     writer.sync_well()
     before = world.stored(sales)
     assert len(before) == 2
@@ -182,7 +127,7 @@ def test_a_member_who_may_only_read_is_refused_and_syncs_on(
     assert refused.returncode != 0
     assert "403" in refused.stdout + refused.stderr
     assert world.stored(sales) == before
-    arrived = [content for content in reader.cards(sales).values() if b"FN:News" in content]
+    arrived = [content for content in reader.cards(sales.name).values() if b"FN:News" in content]
     assert len(arrived) == 1
 
     # The book of their own is theirs, whatever was refused elsewhere.
