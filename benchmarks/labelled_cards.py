@@ -43,7 +43,7 @@ Krzysztof Алексей Наталья Михаил Екатерина Дмит
 Matthias Sebastian Christian Alexander Benjamin Samuel Daniel David Gabriel Oliver Emma Mia Hannah
 Laura Sarah Julia Lisa Lena Sophie Victoria Isabella Charlotte Theresa Dominik Valentin Ronald
 Gerhard Helmut Wolfgang Ursula Ingrid Gisela Renate Karin Birgit Ольга Сергей Ελένη Γεώργιος Νίκος
-Ahmed Fatima Yusuf Leyla Mehmet Ayşe Nguyen Linh Wei Priya Rahul Arjun Deepa Amara Kwame""".split()
+Ahmed Fatima Yusuf Leyla Mehmet Ayşe Nguyen Linh Wei Priya Rahul Arjun Deepa Amara Kwame""".split()  # noqa: SIM905
 _FAMILY = """Müller Schmidt Schneider Fischer Weber Meyer Wagner Becker Schulz Hoffmann Koch Bauer
 Richter Klein Wolf Schröder Neumann Schwarz Zimmermann Braun Krüger Hofmann Hartmann Lange Werner
 Smith Jones Taylor Brown Williams Wilson Johnson Davies Patel Robinson Wright Thompson Evans Walker
@@ -52,14 +52,14 @@ Romano Colombo García Fernández González Rodríguez López Kowalski Nowak Wi�
 Сидоренко Волков Орлова Παπαδόπουλος Hansen Nielsen Åkesson Lindström Van\u00a0Dijk De\u00a0Vries Jansen
 Nguyen Tran Chen Wang Singh Kumar Sharma Öztürk Yılmaz Demir Okafor Mensah Baumgartner Steinberger
 Achleitner Zumbühl Rüegg Brönnimann Aebischer Galli Bernasconi Delacroix Montagne Whitfield Harrow
-Pemberton Ashworth Castellano Quintana Zielinski Horváth Szabó Novák Svoboda Dvořák Kovač""".split()
+Pemberton Ashworth Castellano Quintana Zielinski Horváth Szabó Novák Svoboda Dvořák Kovač""".split()  # noqa: SIM905
 _STREETS = """Bahnhofstrasse Hauptstrasse Dorfstrasse Lindenweg Kirchgasse Seestrasse Rosenweg
 Schulstrasse Bergweg Mühleweg Birkenallee Gartenstrasse Poststrasse Wiesenweg Ringstrasse
 Mill\u00a0Lane High\u00a0Street Station\u00a0Road Church\u00a0Lane Park\u00a0Avenue
-Rue\u00a0du\u00a0Château Rue\u00a0de\u00a0la\u00a0Gare Via\u00a0Roma Via\u00a0Garibaldi""".split()
+Rue\u00a0du\u00a0Château Rue\u00a0de\u00a0la\u00a0Gare Via\u00a0Roma Via\u00a0Garibaldi""".split()  # noqa: SIM905
 _TOWNS = """Zürich Bern Basel Luzern Winterthur Chur Lugano Genève Lausanne Thun Olten Aarau Zug
-Schaffhausen Frauenfeld Solothurn Biel Fribourg Neuchâtel Sion""".split()
-_TRADES = "Bau Elektro Garten Holz Treuhand Reisen Druck Metall Optik Transport".split()
+Schaffhausen Frauenfeld Solothurn Biel Fribourg Neuchâtel Sion""".split()  # noqa: SIM905
+_TRADES = "Bau Elektro Garten Holz Treuhand Reisen Druck Metall Optik Transport".split()  # noqa: SIM905
 _FORMS = ("AG", "GmbH", "SA", "Ltd", "& Co. KG", "")
 _DOMAINS = ("bluewin.ch", "gmail.com", "gmx.net", "outlook.com", "example.org", "sunrise.ch")
 _PET_NAMES = {
@@ -81,7 +81,7 @@ _LATIN = {
     "Γεώργιος": "Georgios", "Νίκος": "Nikos", "Παπαδόπουλος": "Papadopoulos",
 }  # fmt: skip
 _PLAIN = str.maketrans(
-    "äöüÄÖÜéèêëáàâíìóòúñçøåłńśźżćęąőřšžůýâôîûğşıãÅÉÖŁ",
+    "äöüÄÖÜéèêëáàâíìóòúñçøåłńśźżćęąőřšžůýâôîûğşıãÅÉÖŁ",  # noqa: RUF001
     "aouAOUeeeeaaaiioouncoalnszzceaorszuyaoiugsiaAEOL",
 )
 _GERMAN = {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"}
@@ -143,7 +143,7 @@ class _Maker:
                 made.append(self._namesake(self._random.choice(made)))
         return made[:number]
 
-    def _phone(self, mobile: bool = True) -> str:
+    def _phone(self, *, mobile: bool = True) -> str:
         area = self._random.choice(("76", "77", "78", "79") if mobile else ("44", "31", "61", "41"))
         return f"+41{area}{self._random.randrange(2000000, 9999999)}"
 

@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 from itertools import groupby
 from operator import itemgetter
 from types import TracebackType
-from typing import Self
 
 from sharedbooks.matching.features import Features, Place
 from sharedbooks.matching.keys import NAME, Rarity, block_keys, counted_keys
@@ -130,8 +129,9 @@ class Candidates(AbstractContextManager["Candidates"]):
 
 
 def _read(text: str) -> Features:
-    names, *middle, places = json.loads(text)
-    return Features([Name(*name) for name in names], *middle, [Place(*each) for each in places])
+    found = Features(*json.loads(text))
+    names = [Name(*each) for each in found.names]
+    return found._replace(names=names, places=[Place(*each) for each in found.places])
 
 
 def _sorting(features: Features) -> str:

@@ -141,26 +141,32 @@ def _compare_family(ones: Sequence[str], others: Sequence[str], rarity: Rarity) 
 
 
 def _compare_words(one: str, other: str, rarity: Rarity) -> _Half:
-    if one == other:
-        if len(one) == 1:
-            return _Half(Likeness.INITIAL, _INITIAL_BITS)
-        return _Half(Likeness.SAME, rarity.bits(f"{WORD}:{one}"))
     if len(one) == 1 or len(other) == 1:
         if one[0] == other[0]:
             return _Half(Likeness.INITIAL, _INITIAL_BITS)
         return _Half(Likeness.DIFFERENT, 0.0)
+    if one == other:
+        return _Half(Likeness.SAME, rarity.bits(f"{WORD}:{one}"))
+    likeness, discount = _likeness(one, other, rarity)
+    if likeness is Likeness.DIFFERENT:
+        return _Half(likeness, 0.0)
     commoner = min(rarity.bits(f"{WORD}:{one}"), rarity.bits(f"{WORD}:{other}"))
-    if are_forms_of_one(one, other):
-        return _Half(Likeness.FORM, commoner - 1.5)
+    return _Half(likeness, max(1.0, commoner - discount))
+
+
+def _likeness(one: str, other: str, rarity: Rarity) -> tuple[Likeness, float]:
+    """Return how like two different words are, and how many bits that tells less than the same."""
     if sound(one) == sound(other):
-        return _Half(Likeness.FORM, commoner - 1.0)
+        return Likeness.FORM, 1.0
+    if are_forms_of_one(one, other):
+        return Likeness.FORM, 1.5
     if _are_both_names(one, other, rarity):
-        return _Half(Likeness.DIFFERENT, 0.0)
+        return Likeness.DIFFERENT, 0.0
     if is_misspelt(one, other) or is_misspelt(sound(one), sound(other)):
-        return _Half(Likeness.MISSPELT, max(1.0, commoner - 2.5))
+        return Likeness.MISSPELT, 2.5
     if len(one) >= 4 <= len(other) and (one.startswith(other) or other.startswith(one)):
-        return _Half(Likeness.MISSPELT, max(1.0, commoner - 3.0))
-    return _Half(Likeness.DIFFERENT, 0.0)
+        return Likeness.MISSPELT, 3.0
+    return Likeness.DIFFERENT, 0.0
 
 
 def _are_both_names(one: str, other: str, rarity: Rarity) -> bool:

@@ -17,7 +17,7 @@ from sharedbooks.vcard.contentlines import (
 from sharedbooks.vcard.dates import parse_moment
 
 MAX_VALUES = 12
-"""So many numbers, mails or addresses of a card are looked at; a hostile one could have thousands."""
+"""So many numbers, mails or addresses of a card are looked at; a hostile one has thousands."""
 
 _MAX_TEXT = 200
 _PLUS_TAG = re.compile(r"\+[^@]*(?=@)")

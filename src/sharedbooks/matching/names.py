@@ -15,22 +15,24 @@ _TITLES = frozenset(
     mr mrs ms miss mx sir dr drs prof professor dipl ing med phd md mba msc bsc herr frau hr fr
     mme mlle monsieur madame maitre me sig signor signora signorina dott dottssa avv sr sra srta
     lic rev hon mag lord lady jur rer nat habil
-    """.split()
+    """.split()  # noqa: SIM905
 )
 _SUFFIXES = {
     "jr": "jr", "junior": "jr", "jun": "jr", "jnr": "jr", "sr": "sr", "senior": "sr", "sen": "sr",
     "snr": "sr", "ii": "ii", "iii": "iii", "iv": "iv",
 }  # fmt: skip
 _PARTICLES = frozenset(
-    "von van de der den del della di da do dos das du la le el al zu zum zur ten ter af av of y e "
-    "the bin ibn abu ben des".split()
+    """
+    von van de der den del della di da do dos das du la le el al zu zum zur ten ter af av of y e the
+    bin ibn abu ben des
+    """.split()  # noqa: SIM905
 )
 _LEGAL_FORMS = frozenset(
     """
     gmbh ag kg ohg ug mbh co kgaa ev eg se ltd limited llc llp plc inc incorporated corp
     corporation company sa sas sarl srl spa snc sas sl bv nv ab oy as aps kft doo sro spzoo sp zoo
     pty pte cie and und et the a s z o
-    """.split()
+    """.split()  # noqa: SIM905
 )
 
 

@@ -2,7 +2,8 @@
 
 from sharedbooks.matching.text import fold_words
 
-# A name in full (or its variants), and its short and pet forms. A form may stand in several lines.
+# A name in full (or its variants), and its short and pet forms; a space begins a continuation. A
+# form may be one of several names.
 _FORMS = """
 abigail abby gail
 abraham abram bram abe
@@ -37,7 +38,8 @@ brigitte bridget gitti gitte biddy
 carlos carlo carl charlie carlitos
 caroline carolina carol carrie line caro
 cassandra cass cassie
-catherine katherine kathryn katharina catharina caterina catalina kate kathy katie cathy kat kitty kathi käthe trina cat cathrin
+catherine katherine kathryn katharina catharina caterina catalina kate kathy katie cathy kat kitty
+ kathi käthe trina cat cathrin
 charles charlie chuck chas chaz
 charlotte lotte lottie charlie lotti
 christian chris christl
@@ -63,7 +65,8 @@ dorothea dorothy dorothee dora doro dot dotty thea
 eduard eduardo edward edouard edmund edi ed eddie eddy ted teddy ned edek
 elena yelena jelena helena helen helene elene lena lenka nell leni ilona
 eleanor eleonore ellie nora nell leonor
-elisabeth elizabeth elisabetta elizaveta elzbieta liz lizzie beth betty bettina lisa liza liesl elsa else elli sissi lisbeth betsy eliza libby ela lise babette liesbeth
+elisabeth elizabeth elisabetta elizaveta elzbieta liz lizzie beth betty bettina lisa liza liesl
+ elsa else elli sissi lisbeth betsy eliza libby ela lise babette liesbeth
 emilia emily emmy mila emilie
 emmanuel manuel manu manolo manny
 enrique henrique quique rique kike
@@ -73,13 +76,15 @@ fernando fernand nando
 filippo felipe philip philipp philippe phil pippo flip pip
 florian flo flori
 frances francesca franziska francisca fran franzi fanny frankie cesca paca sissi ziska françoise
-francis francesco francisco francois franz franciscus frank paco pancho curro kiko chico cisco franco checco frans franta frantisek fran
+francis francesco francisco francois franz franciscus frank paco pancho curro kiko chico cisco
+ franco checco frans franta frantisek fran
 frederick frederik friedrich federico frederic fred freddy fritz fritzi fede rick fredrik
 gabriel gabriele gabe gabi
 gabriela gabriele gabriella gabrielle gabi gaby ela
 galina galya
 geoffrey jeffrey jeff geoff
-georg george georges jorge giorgio jürgen jörg schorsch georgie yuri jurek jerzy jirka jiri joris jordi
+georg george georges jorge giorgio jürgen jörg schorsch georgie yuri jurek jerzy jirka jiri joris
+ jordi
 gerald gerard gerardo gerhard gerd gerry jerry gert hardy gege
 gertrud gertrude trude trudi gerti
 giacomo jacopo mino
@@ -147,7 +152,8 @@ małgorzata gosia malgosia
 manfred manni fred mani
 manuela manu ela
 marcus markus marco marek mark marc marcos
-margaret margarete margarethe margarita marguerite margherita meg maggie peggy grete gretel gretchen greta marga rita madge marge gretl marge margot
+margaret margarete margarethe margarita marguerite margherita meg maggie peggy grete gretel
+ gretchen greta marga rita madge marge gretl marge margot
 maria mary marie mariya marija mia mitzi masha mascha molly polly mimi manya maja maryla manon
 maria mariel mariella
 marion marianne marianna nanne
@@ -160,7 +166,8 @@ maxim maksim max
 maurice moritz mauritius morris mo
 melanie mel melli
 melissa mel lissa missy
-michael michel michele miguel mikhail michail mikael michal mike mick mickey micky michi misha mischa mikey michiel miki mihail
+michael michel michele miguel mikhail michail mikael michal mike mick mickey micky michi misha
+ mischa mikey michiel miki mihail
 michaela micaela michi ela
 monika monica moni monique
 nadezhda nadeschda nadia nadja nadya
@@ -183,7 +190,8 @@ paul paolo pablo pavel pasha pawel pauli pal
 paula paola
 pauline paulina polly
 pavel pasha
-peter pierre pietro pedro petr pieter piotr pete piet petja petya pit peti perico pierrot per pelle petter peer
+peter pierre pietro pedro petr pieter piotr pete piet petja petya pit peti perico pierrot per
+ pelle petter peer
 petra peti
 philippa pippa pip
 piotr piotrek petrus
@@ -212,7 +220,8 @@ siegfried sigi sigfrid
 simon simone simeon sim
 sofia sophia sophie sonja sonia zofia zosia sofie sonya
 stanislaw stanislav stanislaus stan staszek slava stas
-stephen steven stefan stephan stephane stefano esteban steve stevie steff szczepan stef etienne steph
+stephen steven stefan stephan stephane stefano esteban steve stevie steff szczepan stef etienne
+ steph
 stefanie stephanie stefania steffi steph fanny stephie
 susan susanne susanna suzanne sue susi susie suzy sanne zuzana zuzanna
 svetlana swetlana sveta lana
@@ -251,7 +260,7 @@ zacharias zachary zach zack
 
 def _read_forms() -> dict[str, frozenset[int]]:
     lines: dict[str, set[int]] = {}
-    for number, line in enumerate(_FORMS.split("\n")):
+    for number, line in enumerate(_FORMS.replace("\n ", " ").split("\n")):
         for form in fold_words(line).split():
             lines.setdefault(form, set()).add(number)
     return {form: frozenset(numbers) for form, numbers in lines.items()}

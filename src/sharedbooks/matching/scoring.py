@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rapidfuzz import fuzz
 
-from sharedbooks.matching.comparing_names import NameComparison, compare_names
+from sharedbooks.matching.comparing_names import compare_names
 from sharedbooks.matching.features import Features, Place
 from sharedbooks.matching.keys import (
     BIRTHDAY,
@@ -43,14 +43,73 @@ _SHARED_AT_MOST = 7.0
 """Bits that household and firm may give where the persons differ."""
 
 _ROLES = frozenset(
-    """
-    accounting accounts admin administration bestellung billing booking bookings buchhaltung
-    bureau buero commercial compta comptabilite contact contacto contatti customerservice einkauf
-    empfang enquiries finance hallo hello help helpdesk hr info infos inquiries invoice invoices
-    jobs kontakt mail marketing noreply office order orders post postmaster praxis presse press
-    reception rechnung reservation reservations sales sekretariat secretariat segreteria service
-    shop support team vendite verkauf vente ventes verwaltung webmaster welcome zentrale
-    """.split()
+    [
+        "accounting",
+        "accounts",
+        "admin",
+        "administration",
+        "bestellung",
+        "billing",
+        "booking",
+        "bookings",
+        "buchhaltung",
+        "bureau",
+        "buero",
+        "commercial",
+        "compta",
+        "comptabilite",
+        "contact",
+        "contacto",
+        "contatti",
+        "customerservice",
+        "einkauf",
+        "empfang",
+        "enquiries",
+        "finance",
+        "hallo",
+        "hello",
+        "help",
+        "helpdesk",
+        "hr",
+        "info",
+        "infos",
+        "inquiries",
+        "invoice",
+        "invoices",
+        "jobs",
+        "kontakt",
+        "mail",
+        "marketing",
+        "noreply",
+        "office",
+        "order",
+        "orders",
+        "post",
+        "postmaster",
+        "praxis",
+        "presse",
+        "press",
+        "reception",
+        "rechnung",
+        "reservation",
+        "reservations",
+        "sales",
+        "sekretariat",
+        "secretariat",
+        "segreteria",
+        "service",
+        "shop",
+        "support",
+        "team",
+        "vendite",
+        "verkauf",
+        "vente",
+        "ventes",
+        "verwaltung",
+        "webmaster",
+        "welcome",
+        "zentrale",
+    ]
 )
 
 
@@ -231,10 +290,8 @@ def _compare_mails(one: Features, other: Features, rarity: Rarity) -> list[_Cont
 
 def _strongest(found: Sequence[_Contact]) -> list[_Contact]:
     """Return the strongest and, for a little more, the next."""
-    best, *rest = sorted(found, key=lambda each: -each.evidence.bits) or [None]
-    if best is None:
-        return []
-    return [best, *(_weakened(each) for each in rest[:1])]
+    ranked = sorted(found, key=lambda each: -each.evidence.bits)
+    return [*ranked[:1], *(_weakened(each) for each in ranked[1:2])]
 
 
 def _weakened(contact: _Contact) -> _Contact:

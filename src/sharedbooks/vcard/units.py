@@ -44,7 +44,7 @@ _NOT_COMPARED = frozenset({"TYPE", "PREF", "VALUE", "MEDIATYPE"})
 
 @dataclass(slots=True, eq=False)
 class Unit:
-    """A property of a 4.0 card with what its group says of it.
+    """A property of a card with what its group says of it.
 
     Attributes:
         line: its number in the card.
@@ -75,9 +75,9 @@ class Unit:
         return {name: values for name, values in mine.items() if theirs.get(name) != values}
 
 
-def read_units(lines: Iterable[ContentLine]) -> list[Unit]:
-    """Return the properties of a 4.0 card as units, in order; its frame is left out."""
-    props = [(line.line, read_property(line, "4.0")) for line in lines if line.name not in _FRAME]
+def read_units(lines: Iterable[ContentLine], version: str = "4.0") -> list[Unit]:
+    """Return the properties of a card of ``version`` as units, in order; its frame is left out."""
+    props = [(line.line, read_property(line, version)) for line in lines if line.name not in _FRAME]
     inhabited = {_group(prop) for _, prop in props if prop.name not in COMPANIONS}
     companions: dict[str, dict[str, Property]] = defaultdict(dict)
     units = []
