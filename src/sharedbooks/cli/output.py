@@ -31,6 +31,11 @@ def moment(microseconds: int | None) -> datetime | None:
     return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
 
 
+def plain_text(text: str) -> str:
+    """Return ``text`` without what could steer a terminal."""
+    return text.translate(_CONTROL)
+
+
 def say(invocation: Invocation, document: Row, *sentences: str) -> None:
     """Print what was done: the document for programs, the sentences for people."""
     if invocation.as_json:

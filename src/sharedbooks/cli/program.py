@@ -27,6 +27,7 @@ _COMMANDS = {
     "trash": ("trash:trash", "Deleted cards and address books, and bringing them back."),
     "check": ("check:check", "Look for cards that are of no use as contacts."),
     "privacy": ("privacy:privacy", "What is stored about a person, and erasing it."),
+    "duplicates": ("duplicates:duplicates", "Cards of the same person: find, review, merge."),
     "audit": ("audit:audit", "Who did what, as JSON lines."),
     "backup": ("backup:backup", "Write everything into one file."),
     "restore": ("backup:restore", "Put a backup into an empty database."),

@@ -300,6 +300,49 @@ card_versions = Table(
     **_MARIADB,
 )
 
+distinct_cards = Table(
+    "distinct_cards",
+    metadata,
+    # Two cards that somebody judged to be of different people, the lesser (book, UID) first.
+    Column("book_id", ForeignKey("address_books.id", ondelete="CASCADE"), nullable=False),
+    Column("card_uid", exact_text(255), nullable=False),
+    Column("other_book_id", ForeignKey("address_books.id", ondelete="CASCADE"), nullable=False),
+    Column("other_uid", exact_text(255), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor_name", String(255), nullable=False),
+    PrimaryKeyConstraint("book_id", "card_uid", "other_book_id", "other_uid"),
+    Index(None, "other_book_id"),
+    **_MARIADB,
+)
+
+card_merges = Table(
+    "card_merges",
+    metadata,
+    Column("id", identity(), primary_key=True),
+    Column("book_id", ForeignKey("address_books.id", ondelete="CASCADE"), nullable=False),
+    Column("kept_uid", exact_text(255), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor_name", String(255), nullable=False),
+    Column("undone_at", BigInteger),
+    Index(None, "book_id"),
+    **_MARIADB,
+)
+
+card_merge_changes = Table(
+    "card_merge_changes",
+    metadata,
+    Column("merge_id", ForeignKey("card_merges.id", ondelete="CASCADE"), nullable=False),
+    Column("book_id", ForeignKey("address_books.id", ondelete="CASCADE"), nullable=False),
+    # The row of history that has the card as it was before.
+    Column("revision", BigInteger, nullable=False),
+    Column("card_uid", exact_text(255), nullable=False),
+    # What the merge left there; null where it took the card away.
+    Column("hash_after", exact_text(32)),
+    PrimaryKeyConstraint("merge_id", "book_id", "revision"),
+    Index(None, "book_id"),
+    **_MARIADB,
+)
+
 directory_books = Table(
     "directory_books",
     metadata,

@@ -73,12 +73,12 @@ _LOOKED_AT = frozenset(
 )
 
 
-def read_features(octets: bytes, country: str | None = None) -> Features:
+def read_features(octets: bytes, country: str = "") -> Features:
     """Return what of a card is compared.
 
     Args:
         octets: a vCard that is well-formed, of any version.
-        country: two-letter code of the country that national phone numbers are of.
+        country: two-letter code of the country that national phone numbers are of, or empty.
 
     Raises:
         InvalidCard: the octets are no content lines.

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-import phonenumbers
+from sharedbooks.vcard.phones import read_phone
 
 MIN_DIGITS = 7
 """A shorter number is an extension or a service, and says nothing of who has it."""
@@ -20,7 +20,7 @@ _PUNCTUATION = re.compile(r"[ .-]")
 
 
 @lru_cache(_REMEMBERED)
-def normalise_phone(text: str, country: str | None) -> str:
+def normalise_phone(text: str, country: str) -> str:
     """Return a number in E.164, with ``;ext=`` if it has an extension.
 
     Where the country cannot be known it is the national number without leading zeros, and no plus;
@@ -28,18 +28,14 @@ def normalise_phone(text: str, country: str | None) -> str:
 
     Args:
         text: the value of TEL; ``tel:`` in front is fine.
-        country: two-letter code of the country that national numbers are of, or None.
+        country: two-letter code of the country that national numbers are of, or empty.
     """
     text = text.removeprefix("tel:").strip()[:_MAX_LENGTH]
     if _INTERNATIONAL.fullmatch(text):
         return _PUNCTUATION.sub("", text)
-    try:
-        parsed = phonenumbers.parse(text, country)
-    except phonenumbers.NumberParseException:
-        parsed = None
-    if parsed is not None and phonenumbers.is_possible_number(parsed):
-        number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-        return f"{number};ext={parsed.extension}" if parsed.extension else number
+    phone = read_phone(text, country)
+    if phone is not None:
+        return f"{phone.number};ext={phone.extension}" if phone.extension else phone.number
     digits = _NOT_A_DIGIT.sub("", text).lstrip("0")
     return digits if len(digits) >= MIN_DIGITS else ""
 

@@ -45,7 +45,7 @@ _NO_YEAR = "1604"
 _WORD = re.compile(r"\w+")
 
 
-def unite(kept: bytes, others: Sequence[bytes], country: str | None = None) -> bytes:
+def unite(kept: bytes, others: Sequence[bytes], country: str = "") -> bytes:
     """Return the kept card with everything that the others say and it does not.
 
     It is vCard 4.0 if any of the cards is, since going back to 3.0 would lose something. Lines that
@@ -72,7 +72,7 @@ def unite(kept: bytes, others: Sequence[bytes], country: str | None = None) -> b
 class _Union:
     """The kept card, and what has become of its lines so far."""
 
-    def __init__(self, lines: Sequence[ContentLine], version: str, country: str | None) -> None:
+    def __init__(self, lines: Sequence[ContentLine], version: str, country: str) -> None:
         self._version = version
         self._country = country
         self._lines = lines

@@ -1,7 +1,7 @@
 """What differs between two states of a card, property by property, in words for people."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -11,6 +11,9 @@ from sharedbooks.vcard.contentlines import ContentLine, content_lines, unescape_
 _FRAME = frozenset({"BEGIN", "END"})
 _MADE_BY_PROGRAMS = frozenset({"REV", "PRODID"})
 """Properties that programs change with every edit; told last."""
+
+_OF_THE_CARD = _MADE_BY_PROGRAMS | {"UID", "VERSION"}
+_NAMES = ("FN", "N")
 
 _LONGEST_SHOWN = 2000
 """Characters of a value that are shown; a longer one is cut."""
@@ -53,6 +56,26 @@ def differences(before: bytes | None, after: bytes | None) -> list[PropertyChang
         (_change(old, new) for old, new in pairs),
         key=lambda change: change.name in _MADE_BY_PROGRAMS,
     )
+
+
+def side_by_side(one: bytes, other: bytes) -> list[PropertyChange]:
+    """Return what two cards say, property by property; both texts are equal where they agree.
+
+    Names come first. What speaks of the card and not of the person is left out.
+    """
+    left, right = (
+        [_show(line) for line in _lines(octets) if line.name not in _OF_THE_CARD]
+        for octets in (one, other)
+    )
+    agreed, left, right = _match(left, right, attrgetter("label", "value"))
+    pairs = [*agreed, *_paired(left, right)]
+    rows = [PropertyChange(*_labelled(was, now)) for was, now in pairs]
+    return sorted(rows, key=lambda row: (not row.name.startswith(_NAMES), row.name))
+
+
+def _labelled(was: _Shown | None, now: _Shown | None) -> tuple[str, str | None, str | None]:
+    label = was.label if was is not None else now.label if now is not None else ""
+    return label, None if was is None else was.value, None if now is None else now.value
 
 
 def _lines(octets: bytes | None) -> list[ContentLine]:
@@ -112,10 +135,10 @@ def _paired(
 
 
 def _match(
-    before: Sequence[_Shown], after: Sequence[_Shown], key: Callable[[_Shown], str]
+    before: Sequence[_Shown], after: Sequence[_Shown], key: Callable[[_Shown], Hashable]
 ) -> tuple[list[tuple[_Shown, _Shown]], list[_Shown], list[_Shown]]:
     """Return the pairs with equal keys, and what is left of both sides."""
-    waiting: defaultdict[str, deque[_Shown]] = defaultdict(deque)
+    waiting: defaultdict[Hashable, deque[_Shown]] = defaultdict(deque)
     for now in after:
         waiting[key(now)].append(now)
     pairs, left = [], []

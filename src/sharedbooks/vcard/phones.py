@@ -20,11 +20,13 @@ class Phone(NamedTuple):
         is_valid: whether the numbering plan of its country has such numbers.
         is_whole: whether ``number`` says all that the text said; not with an extension, letters
             or a second number.
+        extension: digits to dial after the number, or empty.
     """
 
     number: str
     is_valid: bool
     is_whole: bool
+    extension: str = ""
 
 
 def is_country(code: str) -> bool:
@@ -62,7 +64,8 @@ def read_phone(text: str, country: str) -> Phone | None:
     before = digits.removesuffix(significant)
     known = {"", nation, f"00{nation}", trunk, f"{nation}{trunk}", f"00{nation}{trunk}"}
     is_whole = digits.isdecimal() and digits.endswith(significant) and before in known
-    return Phone(number, phonenumbers.is_valid_number(parsed), is_whole)
+    is_valid = phonenumbers.is_valid_number(parsed)
+    return Phone(number, is_valid, is_whole, parsed.extension or "")
 
 
 def _trunk_prefix(parsed: phonenumbers.PhoneNumber) -> str:
