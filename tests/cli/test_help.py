@@ -43,6 +43,8 @@ def test_all_commands_are_there():
         *("import", "export", "serve", "healthcheck", "doctor"),
         *("check", "audit", "privacy", "privacy find", "privacy export", "privacy erase"),
         *("privacy replay", "privacy scrub"),
+        *("duplicates", "duplicates find", "duplicates review", "duplicates merge"),
+        *("duplicates merges", "duplicates undo", "duplicates dismiss", "duplicates dismissed"),
         *("db", "db upgrade", "db status", "config", "config show", "config check"),
     }
 

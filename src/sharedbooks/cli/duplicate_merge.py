@@ -1,7 +1,6 @@
 """``sharedbooks duplicates merge``, ``merges`` and ``undo``: several cards made one, and back."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import click
 from sqlalchemy import Connection
@@ -23,7 +22,7 @@ from sharedbooks.cli.store import Store, administrator, open_store
 from sharedbooks.domain.book_checks import get_checks, parse_country
 from sharedbooks.domain.books import Book
 from sharedbooks.domain.duplicates import DuplicateCard, find_duplicates
-from sharedbooks.domain.merge_undo import list_merges, undo_merge
+from sharedbooks.domain.merge_undo import get_merge, list_merges, undo_merge
 from sharedbooks.domain.merging import (
     MergeInput,
     MergeResult,
@@ -31,7 +30,7 @@ from sharedbooks.domain.merging import (
     merge_cards,
     order_by_richness,
 )
-from sharedbooks.errors import SharedbooksError
+from sharedbooks.errors import Conflict, SharedbooksError
 from sharedbooks.identifiers import BookReference
 
 AUTO_THRESHOLD = 0.95
@@ -239,13 +238,16 @@ def undo(invocation: Invocation, merge_id: int, *, force: bool) -> None:
     keeps it.
     """
     actor = administrator("sharedbooks duplicates undo")
-    with (
-        open_store(invocation) as store,
-        advice(f"{command('duplicates', 'undo', str(merge_id), '--force')} does it all the same."),
-    ):
-        names = store.database.run_write(
-            partial(undo_merge, merge_id=merge_id, actor=actor, force=force)
-        )
+
+    def work(connection: Connection) -> list[str]:
+        if get_merge(connection, merge_id).undone_at is not None:
+            raise Conflict(f"The merge {merge_id} is undone already.")
+        again = command("duplicates", "undo", str(merge_id), "--force")
+        with advice(f"{again} does it all the same."):
+            return undo_merge(connection, merge_id, actor, force=force)
+
+    with open_store(invocation) as store:
+        names = store.database.run_write(work)
     say(
         invocation,
         {"merge": merge_id, "restored": names},

@@ -246,5 +246,5 @@ def group_pairs(pairs: Iterable[DuplicatePair]) -> list[list[DuplicateCard]]:
 def order_by_richness(connection: Connection, some: Sequence[DuplicateCard]) -> list[DuplicateCard]:
     """Return the cards, the one that says most first; of those that say as much, the oldest."""
     rows = connection.execute(_RICHNESS, {"ids": [card.id for card in some]})
-    properties: dict[int, int] = dict(rows.tuples().all())
+    properties: dict[int, int] = {row[0]: row[1] for row in rows}
     return sorted(some, key=lambda card: (-properties.get(card.id, 0), card.id))
