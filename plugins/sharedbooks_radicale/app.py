@@ -207,9 +207,9 @@ class Application(RadicaleApplication):
         return True
 
     def _call(self, request: Request, member: Member) -> Call:
-        return Call(
-            request, member, self._runtime.database, self._runtime.config.books.max_card_size
-        )
+        runtime = self._runtime
+        max_card_size = runtime.config.books.max_card_size
+        return Call(request, member, runtime.database, max_card_size, runtime.deletions)
 
     def _health(self) -> Response:
         self._runtime.database.run_read(lambda connection: connection.exec_driver_sql("SELECT 1"))

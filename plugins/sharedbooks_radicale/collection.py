@@ -273,11 +273,16 @@ class Collection(Fixed):
         Raises:
             ValueError: there is no such card, or the member may not.
         """
+        access, noticed = self.access, None
         with change() as connection:
             if href is None:
-                delete_own_book(connection, self.access)
+                delete_own_book(connection, access)
             else:
-                cards.delete_card(connection, self.access, href, self.actor())
+                cards.delete_card(connection, access, href, self.actor())
+                watch = self._runtime.deletions
+                noticed = watch.look(connection, access.book_id, self.actor())
+        if noticed is not None:
+            noticed.warn()
 
     def actor(self) -> Actor:
         """Return who history says it was."""

@@ -10,17 +10,19 @@ from sharedbooks.directory.connection import Directory
 from sharedbooks.directory.login import DirectoryLogins
 from sharedbooks.domain.credentials import PasswordHasher
 from sharedbooks.domain.login import Authenticator
+from sharedbooks.domain.mass_deletion import DeletionWatch
 from sharedbooks.domain.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An open database and what checks logins against it."""
+    """An open database, what checks logins against it, and what notices mass deletions."""
 
     config: Config
     database: Database
     hasher: PasswordHasher
     authenticator: Authenticator
+    deletions: DeletionWatch
     directories: tuple[Directory, ...] = ()
 
     def close(self) -> None:
@@ -67,7 +69,8 @@ def open_runtime(config: Config) -> Runtime:
         throttle=Throttle(config.auth.throttle_failures, config.auth.throttle_window),
         directories=logins if directories else None,
     )
-    return Runtime(config, database, hasher, authenticator, directories)
+    deletions = DeletionWatch(config.books.mass_deletion, config.books.mass_deletion_window)
+    return Runtime(config, database, hasher, authenticator, deletions, directories)
 
 
 def configure_logging(config: Config) -> None:

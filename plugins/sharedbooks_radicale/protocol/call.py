@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from sharedbooks.db.engine import Database
 from sharedbooks.domain.login import Member
+from sharedbooks.domain.mass_deletion import DeletionWatch
 from sharedbooks.errors import NotFound
 from sharedbooks_radicale.protocol.hrefs import GROUPS
 from sharedbooks_radicale.protocol.properties import View
@@ -59,6 +60,7 @@ class Call:
     member: Member
     database: Database
     max_card_size: int
+    deletions: DeletionWatch
 
     @property
     def view(self) -> View:

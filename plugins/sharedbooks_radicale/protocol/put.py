@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from sharedbooks.domain.cards import delete_card, get_card, put_card
 from sharedbooks.domain.homes import delete_own_book, open_for_writing
+from sharedbooks.domain.mass_deletion import MassDeletion
 from sharedbooks.domain.prepared_cards import PreparedCard, prepare_card
 from sharedbooks.errors import AccessDenied
 from sharedbooks.identifiers import parse_card_name
@@ -106,12 +107,15 @@ def delete(call: Call) -> Response:
     if not isinstance(path, BookPath | CardPath):
         raise AccessDenied("This is deleted by the administrator only.", privileges=["unbind"])
 
-    def remove(connection: Connection) -> Response:
+    def remove(connection: Connection) -> MassDeletion | None:
         access = open_for_writing(connection, member.user.id, path.book)
-        if isinstance(path, CardPath):
-            delete_card(connection, access, path.card, member.actor, conditions)
-        else:
+        if not isinstance(path, CardPath):
             delete_own_book(connection, access)
-        return Response(204)
+            return None
+        delete_card(connection, access, path.card, member.actor, conditions)
+        return call.deletions.look(connection, access.book_id, member.actor)
 
-    return call.database.run_write(remove)
+    noticed = call.database.run_write(remove)
+    if noticed is not None:
+        noticed.warn()
+    return Response(204)

@@ -10,10 +10,13 @@ from sharedbooks.cli.grant import GRANT_COLUMNS, grant_rows
 from sharedbooks.cli.lookup import advice, find_book, find_user
 from sharedbooks.cli.output import Row, moment, say, show_details, show_list
 from sharedbooks.cli.parameters import (
+    RETENTION,
+    Kept,
     book_argument,
     country_option,
     description_option,
     display_name_option,
+    kept_as_text,
     owner_option,
     rule_option,
 )
@@ -32,6 +35,7 @@ from sharedbooks.domain.grants import list_grants
 from sharedbooks.domain.homes import add_own_book
 from sharedbooks.domain.principals import PrincipalKind, get_group, list_members
 from sharedbooks.domain.privileges import Privilege, cap
+from sharedbooks.domain.retention import get_retention, set_trash_kept, set_versions_kept
 from sharedbooks.identifiers import BookReference
 
 _COLUMNS = {
@@ -48,9 +52,12 @@ _LABELS = {
     "check_policy": "Check policy",
     "check_rule": "Required",
     "check_country": "Country",
+    "keep_versions": "Keeps versions",
+    "keep_trash": "Keeps trash",
     "created_at": "Created",
     "changed_at": "Changed",
 }
+_KEEPING = {"keep_versions": set_versions_kept, "keep_trash": set_trash_kept}
 _MEMBER_COLUMNS = {"user": "Member", "privilege": "May"}
 
 
@@ -146,15 +153,29 @@ def show(invocation: Invocation, reference: BookReference) -> None:
 )
 @rule_option
 @country_option
+@click.option(
+    "--keep-versions",
+    type=RETENTION,
+    metavar="TIME",
+    help="How long earlier versions of cards are kept: '90 d', forever, or default.",
+)
+@click.option(
+    "--keep-trash",
+    type=RETENTION,
+    metavar="TIME",
+    help="How long deleted cards, and BOOK when it is deleted, are kept.",
+)
 @click.pass_obj
 def set_(
     invocation: Invocation,
+    /,
     reference: BookReference,
     display_name: str | None,
     description: str | None,
     check_policy: str | None,
     rule: str | None,
     country: str | None,
+    **kept: Kept | None,
 ) -> None:
     """Change what BOOK is called, or the rules for its cards, for everyone.
 
@@ -162,13 +183,17 @@ def set_(
     was set.
     """
     policy = None if check_policy is None else Policy(check_policy)
-    if all(value is None for value in (display_name, description, policy, rule, country)):
+    texts = (display_name, description, policy, rule, country)
+    if all(value is None for value in (*texts, *kept.values())):
         raise click.UsageError("Say what to change: --display-name, --description, --check-policy…")
 
     def work(connection: Connection) -> Row:
         found = find_book(connection, reference)
         set_book(connection, found.id, display_name=display_name, description=description)
         set_checks(connection, found.id, policy=policy, rule=rule, country=country)
+        for name, value in kept.items():
+            if value is not None:
+                _KEEPING[name](connection, found.id, value.seconds)
         changed = get_book(connection, reference)
         return {**_document(connection, changed), **_rules(connection, changed)}
 
@@ -216,7 +241,10 @@ def _document(connection: Connection, shown: Book) -> dict[str, object]:
 
 def _rules(connection: Connection, shown: Book) -> Row:
     checks = get_checks(connection, shown.id)
+    versions, trash = get_retention(connection, shown.id)
     return {
+        "keep_versions": kept_as_text(versions),
+        "keep_trash": kept_as_text(trash),
         "check_policy": str(checks.policy),
         "check_rule": checks.rule,
         "check_country": checks.country,

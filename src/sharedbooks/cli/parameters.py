@@ -2,9 +2,11 @@
 
 import unicodedata
 from datetime import datetime
+from typing import NamedTuple
 
 import click
 
+from sharedbooks.config.values import BadValueError, duration
 from sharedbooks.identifiers import (
     MAX_NAME_LENGTH,
     parse_book_reference,
@@ -12,6 +14,8 @@ from sharedbooks.identifiers import (
     parse_group_reference,
     parse_principal_name,
 )
+
+_DURATION = duration("1 s", "36500 d")
 
 
 def _line(value: str) -> str:
@@ -50,6 +54,37 @@ def _moment(value: str) -> int:
             f"{value!r} is no moment: write '2026-11-20 14:00' or '2026-11-20T14:00:00+01:00'"
         ) from None
 
+
+class Kept(NamedTuple):
+    """How long something is kept: seconds, 0 for ever, None as the configuration says."""
+
+    seconds: int | None
+
+
+def _kept(value: str) -> Kept:
+    word = value.strip().lower()
+    if word == "default":
+        return Kept(None)
+    if word == "forever":
+        return Kept(0)
+    try:
+        return Kept(_DURATION.read(int(word) if word.isdigit() else word))
+    except BadValueError:
+        raise click.BadParameter(f"write {_DURATION.description}, forever or default") from None
+
+
+def kept_as_text(seconds: int | None) -> str:
+    """Return how long something is kept as ``RETENTION`` takes it."""
+    if seconds is None:
+        return "default"
+    if not seconds:
+        return "forever"
+    days, rest = divmod(seconds, 86400)
+    return f"{seconds} s" if rest else f"{days} d"
+
+
+RETENTION = click.types.FuncParamType(_kept)
+"""How long history or trash is kept."""
 
 MOMENT = click.types.FuncParamType(_moment)
 """A date with a time, and with a zone where it is not the machine's."""

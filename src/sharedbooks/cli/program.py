@@ -31,6 +31,7 @@ _COMMANDS = {
     "audit": ("audit:audit", "Who did what, as JSON lines."),
     "backup": ("backup:backup", "Write everything into one file."),
     "restore": ("backup:restore", "Put a backup into an empty database."),
+    "maintenance": ("maintenance:maintenance", "Take away what is kept no longer."),
     "serve": ("serve:serve", "Run the server."),
     "healthcheck": ("serve:healthcheck", "Ask the running server whether it is well."),
     "doctor": ("doctor:doctor", "Look for what is wrong with this installation."),

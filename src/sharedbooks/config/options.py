@@ -160,6 +160,26 @@ class BooksConfig:
     max_card_size: int = option(
         "10 MiB", size("1 KiB", "1 GiB"), "Largest card that is kept, photo included."
     )
+    keep_versions: int = option(
+        "0 d",
+        duration("0 d", "36500 d"),
+        "How long earlier versions of cards are kept, where a book says nothing else; 0 is for "
+        "ever.",
+    )
+    keep_trash: int = option(
+        "365 d",
+        duration("0 d", "36500 d"),
+        "How long deleted cards and books are kept, where a book says nothing else; 0 is for ever.",
+    )
+    mass_deletion: int = option(
+        5000,
+        whole_number(0, 10_000_000),
+        "Number of cards that a device deletes from a book within mass_deletion_window after which "
+        "the log has a warning; 0 turns it off.",
+    )
+    mass_deletion_window: int = option(
+        "30 min", duration("1 s", "7 d"), "How long a deletion counts for that warning."
+    )
 
 
 @dataclass(frozen=True, slots=True)

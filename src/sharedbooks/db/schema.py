@@ -174,15 +174,18 @@ address_books = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
     Column("deleted_at", BigInteger),
-    # 0 while the book lives, its id after deletion: frees the name without losing the row.
+    # 0 while the book lives, its id after deletion: frees the name without losing the row. The
+    # same below 0 while retention takes it away.
     Column("deletion", BigInteger, nullable=False),
     # Its cards come from a directory, and nobody else may add, change or delete any.
     Column("read_only", Boolean, nullable=False, server_default=false()),
     # Seconds; 0: for ever; null: as the configuration says.
     Column("keep_versions", BigInteger),
     Column("keep_trash", BigInteger),
-    # Of changes up to this revision history may have lost some to retention.
+    # Of changes up to this revision history may have lost some to retention; up to the other one
+    # of cards that live too.
     Column("history_start", BigInteger, nullable=False, server_default="0"),
+    Column("versions_start", BigInteger, nullable=False, server_default="0"),
     # When the log last said that somebody deletes a great many cards.
     Column("deletions_warned_at", BigInteger),
     # What the book does about cards of no use as contacts, and what it takes for such.

@@ -62,7 +62,9 @@ _FIRST_AFTER = (
     .order_by(card_versions.c.revision)
     .limit(1)
 )
-_START = select(address_books.c.history_start).where(address_books.c.id == bindparam("book_id"))
+_START = select(address_books.c.history_start, address_books.c.versions_start).where(
+    address_books.c.id == bindparam("book_id")
+)
 _LATEST_UID = (
     select(card_versions.c.card_uid)
     .where(card_versions.c.book_id == bindparam("book_id"))
@@ -118,16 +120,21 @@ def revision_at(connection: Connection, book_id: int, moment: int) -> int:
     return int(connection.execute(_REVISION_AT, where).scalar() or 0)
 
 
-def require_history(connection: Connection, book_id: int, revision: int) -> None:
+def require_history(
+    connection: Connection, book_id: int, revision: int, *, of_living: bool = False
+) -> None:
     """Return if history tells of everything that a book went through since ``revision``.
+
+    With ``of_living`` only cards count that are not deleted for longer than the trash is kept.
 
     Raises:
         Conflict: retention has taken some of it; says how far history reaches back.
         NotFound: the book is gone.
     """
-    start = connection.execute(_START, {"book_id": book_id}).scalar()
-    if start is None:
+    row = connection.execute(_START, {"book_id": book_id}).first()
+    if row is None:
         raise NotFound("This address book is gone.")
+    start = row.versions_start if of_living else row.history_start
     if revision < start:
         raise Conflict(
             f"History of this address book reaches back to revision {start} only: older versions"
@@ -142,7 +149,7 @@ def content_at(connection: Connection, book_id: int, card_uid: str, revision: in
         Conflict: history does not reach back so far.
         NotFound: the book is gone.
     """
-    require_history(connection, book_id, revision)
+    require_history(connection, book_id, revision, of_living=True)
     where = {"book_id": book_id, "card_uid": card_uid, "revision": revision}
     later = connection.execute(_FIRST_AFTER, where).first()
     if later is not None:

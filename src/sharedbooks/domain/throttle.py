@@ -45,15 +45,16 @@ class Throttle:
                     retry_after=math.ceil(remaining / _SECOND),
                 )
 
+    def forget_passed(self, connection: Connection) -> int:
+        """Forget failures that do not count any more, in a write transaction; return how many."""
+        passed = login_failures.c.window_started_at < now() - self.window * _SECOND
+        return connection.execute(delete(login_failures).where(passed)).rowcount
+
     def count_failure(self, connection: Connection, address: str, login_name: str) -> None:
         """Count one more failed login, in a write transaction."""
         moment = now()
         # Passed windows say nothing any more; clearing them here keeps the table small.
-        connection.execute(
-            delete(login_failures).where(
-                login_failures.c.window_started_at < moment - self.window * _SECOND
-            )
-        )
+        self.forget_passed(connection)
         for subject in sorted(_subjects(address, login_name)):
             counted = connection.execute(
                 update(login_failures)

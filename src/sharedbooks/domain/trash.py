@@ -116,7 +116,8 @@ def _select_deleted_books() -> Select[Any]:
             address_books.c.keep_trash,
         )
         .join(principals, principals.c.id == address_books.c.owner_id)
-        .where(address_books.c.deletion != 0)
+        # Below 0 a book is being purged.
+        .where(address_books.c.deletion > 0)
         .order_by(address_books.c.deleted_at.desc(), address_books.c.id.desc())
     )
 
@@ -185,7 +186,7 @@ def restore_book(connection: Connection, book_id: int, reference: BookReference)
         with connection.begin_nested():
             found = connection.execute(
                 update(address_books)
-                .where(address_books.c.id == book_id, address_books.c.deletion != 0)
+                .where(address_books.c.id == book_id, address_books.c.deletion > 0)
                 .values(values)
             ).rowcount
     except IntegrityError as error:

@@ -1,0 +1,106 @@
+"""Noticing that a device deletes a great many cards of a book, as one that went wrong does."""
+
+import logging
+import shlex
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from sharedbooks.db.prepared import Prepared
+from sharedbooks.db.schema import address_books, card_versions
+from sharedbooks.db.types import now
+from sharedbooks.domain.books import get_book_by_id
+from sharedbooks.domain.history import Action, Actor
+from sharedbooks.identifiers import BookReference
+
+_logger = logging.getLogger("sharedbooks.history")
+
+_SECOND = 1_000_000
+_LOOKED_AT = 4
+"""Changes looked at for each deletion that is needed: others may change the book meanwhile."""
+
+# A client can have deleted that many only if the book had that many changes. So this asks each
+# deletion for one row, by its key.
+_OLDEST = Prepared(
+    select(card_versions.c.at, address_books.c.revision, address_books.c.deletions_warned_at)
+    .join(
+        card_versions,
+        (card_versions.c.book_id == address_books.c.id)
+        & (card_versions.c.revision == address_books.c.revision - bindparam("back")),
+    )
+    .where(address_books.c.id == bindparam("book_id"))
+)
+_COUNT = select(func.count(), func.min(card_versions.c.revision)).where(
+    card_versions.c.book_id == bindparam("book_id"),
+    card_versions.c.revision > bindparam("after"),
+    card_versions.c.action == Action.DELETE.value,
+    card_versions.c.actor_id == bindparam("actor_id"),
+    card_versions.c.device == bindparam("device"),
+    card_versions.c.at >= bindparam("since"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MassDeletion:
+    """So many cards that one device has deleted; ``before`` is the book's revision before that."""
+
+    book: BookReference
+    actor: Actor
+    cards: int
+    before: int
+
+    def warn(self) -> None:
+        """Write one line into the log, with the command that undoes it."""
+        undo = shlex.join(
+            ["sharedbooks", "book", "restore", str(self.book), "--revision", str(self.before)]
+        )
+        _logger.warning(
+            "mass deletion: %r with device %r (%r) deleted %d cards of the address book %r;"
+            " this brings them back: %s",
+            self.actor.name,
+            self.actor.device,
+            self.actor.client,
+            self.cards,
+            str(self.book),
+            undo,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionWatch:
+    """Notices ``limit`` deletions by one device within ``window`` seconds; a limit of 0 none."""
+
+    limit: int
+    window: int
+
+    def look(self, connection: Connection, book_id: int, actor: Actor) -> MassDeletion | None:
+        """Return what there is to warn of, after ``actor`` deleted a card in this transaction.
+
+        The book is told of once in a window, by all processes together.
+        """
+        if not self.limit:
+            return None
+        row = _OLDEST.first(connection, {"book_id": book_id, "back": self.limit - 1})
+        if row is None:
+            return None
+        at, revision, warned_at = row
+        since = now() - self.window * _SECOND
+        if at < since or (warned_at is not None and warned_at >= since):
+            return None
+        where = {
+            "book_id": book_id,
+            "after": revision - _LOOKED_AT * self.limit,
+            "actor_id": actor.principal_id,
+            "device": actor.device,
+            "since": since,
+        }
+        number, first = connection.execute(_COUNT, where).one()
+        if number < self.limit:
+            return None
+        connection.execute(
+            update(address_books)
+            .where(address_books.c.id == book_id)
+            .values(deletions_warned_at=now())
+        )
+        book = get_book_by_id(connection, book_id)
+        return MassDeletion(book.reference, actor, number, first - 1)
