@@ -210,6 +210,22 @@ def test_the_unit_starts_the_server() -> None:
     assert "RestartPreventExitStatus=2\n" in read(UNIT)
 
 
+def test_the_timer_starts_the_sync() -> None:
+    sync, timer = (
+        UNIT.with_name(f"sharedbooks-directory-sync.{end}") for end in ("service", "timer")
+    )
+    (start,) = re.findall(r"^ExecStart=(.*)$", read(sync), re.MULTILINE)
+    program_path, *arguments = shlex.split(start)
+    assert program_path == "/opt/sharedbooks/bin/sharedbooks"
+    assert parse(arguments) == "directory sync"
+    assert "OnUnitInactiveSec=15min\n" in read(timer)
+    # Both are closed in to the same degree.
+    hardening = re.findall(
+        r"^(?:NoNew|Protect|Private|Restrict|SystemCall).*$", read(UNIT), re.MULTILINE
+    )
+    assert set(hardening) - {"RestartPreventExitStatus=2"} <= set(read(sync).splitlines())
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_targets_of_make_exist(page: Path) -> None:
     targets = set(re.findall(r"^(\w+):", read(PROJECT / "Makefile"), re.MULTILINE))

@@ -11,7 +11,9 @@ import pytest
 
 from tests.ldap.site import PASSWORD
 from tests.support.configured import describe
+from tests.support.crowd import photo
 from tests.support.directories import DirectoryServer
+from tests.support.openldap import OpenLdapServer
 from tests.support.process import RunningServer
 from tests.support.vdirsyncer import Folder
 
@@ -85,6 +87,43 @@ def test_books_of_groups_come_and_go(
     assert other.books() == {"contacts", "crm", "news"}
     other.sync_well()
     assert [b"FN:Ann" in content for content in other.cards("news").values()] == [True]
+
+
+@pytest.mark.databases("sqlite")
+def test_the_directory_is_a_book_on_every_phone(
+    directory: tuple[DirectoryServer, str], server: RunningServer, tmp_path: Path
+) -> None:
+    ldap, branch = directory
+    picture = "jpegPhoto" if isinstance(ldap, OpenLdapServer) else "thumbnailPhoto"
+    people = [
+        ldap.add_person(name, branch, PASSWORD, **{picture: photo(number), "displayName": name})
+        for number, name in enumerate(("alice", "bob", "carol"))
+    ]
+    everybody = ldap.add_group("Everybody", branch, people)
+    give_command(server, "directory", "book", "add", "staff")
+    give_command(server, "directory", "sync")
+    give_command(server, "grant", "add", "staff", f"group:{everybody}", "write")
+
+    folder = Folder("alice", PASSWORD, tmp_path / "alice", f"{server.url}/")
+    folder.sync_well()
+    before = folder.cards("staff")
+    assert len(before) == 3
+    for content in before.values():
+        assert b"PHOTO" in content
+
+    ldap.replace(people[1], {"telephoneNumber": "+49 30 123456"})
+    give_command(server, "directory", "sync")
+    folder.sync_well()
+    after = folder.cards("staff")
+    (changed,) = [name for name in after if after[name] != before.get(name)]
+    assert after.keys() == before.keys()
+    assert b"+49 30 123456" in after[changed]
+
+    # Whatever was granted, a directory book is read-only.
+    folder.card("staff", changed).write_bytes(after[changed].replace(b"123456", b"654321"))
+    refused = folder.sync()
+    assert refused.returncode != 0
+    assert "403" in refused.stdout + refused.stderr
 
 
 @pytest.mark.databases("sqlite")
