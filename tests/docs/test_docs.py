@@ -116,6 +116,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SHAREDBOOKS_CONFIG", raising=False)
     (tmp_path / "customers.vcf").write_bytes(vcard())
     shutil.copytree(PROJECT / "tests/samples", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "password").write_text("secret")
 
 
 def calls(finder: Callable[[Path], list[list[str]]]) -> list[Any]:

@@ -20,8 +20,10 @@ def test_the_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("SHAREDBOOKS_CONFIG", raising=False)
     runner = CliRunner()
     assert runner.invoke(program, ["init"], obj=Invocation()).exit_code == 0
-    # A connection without a name is in the sample, and a server is not there.
-    calls = [each for each in example_calls(PAGE) if not {"--from-url"} & set(each)]
+    # A connection without a name is in the sample; servers and their storage are not there.
+    calls = [
+        each for each in example_calls(PAGE) if not {"--from-url", "--from-radicale"} & set(each)
+    ]
     assert len(calls) > 12
     for arguments in calls:
         done = runner.invoke(program, arguments, obj=Invocation())

@@ -1,7 +1,7 @@
 """What an import tells: the bad rows in a file of their own, and what was done, for all to see."""
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import TextIOWrapper
@@ -10,8 +10,7 @@ from typing import Any
 
 import click
 
-from sharedbooks.cli.commands import Invocation
-from sharedbooks.cli.output import Row, say, warn
+from sharedbooks.cli.output import CONTROL, Row, warn
 from sharedbooks.exchange.csv_files import guarded
 from sharedbooks.exchange.files import replacing
 from sharedbooks.exchange.importing import ImportSummary
@@ -98,32 +97,21 @@ def bad_rows_file(path: Path | None) -> Iterator[Callable[[BadRecord], None]]:
         text.detach()
 
 
-def tell(
-    invocation: Invocation,
-    telling: Telling,
-    summary: ImportSummary,
-    more: dict[str, Any],
-    notes: list[str],
-) -> None:
-    """Print what an import did or would do.
+def explain(telling: Telling, notes: Sequence[str]) -> None:
+    """Print, for people, what was done about single rows, and what is to be known of the source."""
+    for row in telling.shown:
+        click.echo(_sentence_of(row, telling.name).translate(CONTROL))
+    for bad in telling.problems:
+        warn(f"{telling.name}, {bad.place}: {bad.reason}")
+    if telling.left_out:
+        warn(f"{telling.left_out} more; --report FILE writes all of them down.")
+    for note in notes:
+        warn(note)
 
-    Args:
-        invocation: says for whom.
-        telling: what was noted on the way.
-        summary: how many of what.
-        more: further keys of the JSON document.
-        notes: sentences for people about the source.
-    """
-    if not invocation.as_json:
-        for row in telling.shown:
-            click.echo(_sentence_of(row, telling.name))
-        for bad in telling.problems:
-            warn(f"{telling.name}, {bad.place}: {bad.reason}")
-        if telling.left_out:
-            warn(f"{telling.left_out} more; --report FILE writes all of them down.")
-        for note in notes:
-            warn(note)
-    document = {
+
+def document(telling: Telling, summary: ImportSummary, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return, for programs, what an import did or would do."""
+    told = {
         "book": telling.book,
         "added": summary.added,
         "changed": summary.changed,
@@ -136,9 +124,10 @@ def tell(
         ],
         "dry_run": telling.dry_run,
         **more,
-        **({"cards": telling.shown, "cards_not_shown": telling.hidden} if telling.dry_run else {}),
     }
-    say(invocation, document, summary_sentence(telling, summary))
+    if telling.dry_run:
+        told |= {"cards": telling.shown, "cards_not_shown": telling.hidden}
+    return told
 
 
 def summary_sentence(telling: Telling, summary: ImportSummary) -> str:

@@ -1,6 +1,6 @@
 """``sharedbooks import``: contacts from files and servers into address books."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +9,16 @@ from typing import Any
 import click
 
 from sharedbooks.cli.commands import Command, Invocation
-from sharedbooks.cli.import_reports import Telling, bad_rows_file, tell
+from sharedbooks.cli.import_books import Manners, import_radicale, import_remote, list_remote
+from sharedbooks.cli.import_reports import (
+    Telling,
+    bad_rows_file,
+    document,
+    explain,
+    summary_sentence,
+)
 from sharedbooks.cli.lookup import find_book
+from sharedbooks.cli.output import say
 from sharedbooks.cli.parameters import parse_label
 from sharedbooks.cli.progress import show_progress
 from sharedbooks.cli.store import Store, administrator, open_store
@@ -22,14 +30,14 @@ from sharedbooks.exchange.records import BadRecord
 from sharedbooks.exchange.sniffing import Format
 from sharedbooks.exchange.sources import Source, spooled
 from sharedbooks.exchange.tables import Reading
-from sharedbooks.identifiers import BookReference, parse_book_reference
+from sharedbooks.identifiers import BookReference, parse_book_reference, parse_principal_name
 
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the options of an import say about the file."""
+    """What the options of an import say."""
 
     format_name: str | None
     encoding: str
@@ -42,6 +50,14 @@ class Choices:
     overwrite: bool
     dry_run: bool
     report: Path | None
+    from_url: str | None
+    user: str | None
+    password_file: Path | None
+    lists: bool
+    every: bool
+    owner: str | None
+    from_radicale: Path | None
+    create_users: bool
 
     def manner(self) -> Manner:
         """Return how the file is to be read."""
@@ -58,9 +74,12 @@ def _delimiter(value: str) -> str:
 
 
 @click.command(cls=Command)
-@click.argument("reference", metavar="BOOK", type=parse_book_reference)
+@click.argument("reference", metavar="[BOOK]", required=False, type=parse_book_reference)
 @click.argument(
-    "path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+    "path",
+    metavar="[FILE]",
+    required=False,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
 )
 @click.option(
     "--format",
@@ -95,8 +114,32 @@ def _delimiter(value: str) -> str:
     metavar="FILE",
     help="Write the rows that are left out into a CSV file.",
 )
+@click.option("--from-url", metavar="URL", help="Instead of FILE, another CardDAV server.")
+@click.option("--user", metavar="NAME", help="Login there; the password is read from the input.")
+@click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Read the password from the first line of FILE.",
+)
+@click.option("--list", "lists", is_flag=True, help="Show the books of that server, and stop.")
+@click.option("--all", "every", is_flag=True, help="Bring in every book of that server.")
+@click.option("--owner", metavar="USER", type=parse_principal_name, help="Whose books --all makes.")
+@click.option(
+    "--from-radicale",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Instead of FILE, the storage of Radicale, with its owners.",
+)
+@click.option("--create-users", is_flag=True, help="Make the owners that are not there.")
 @click.pass_context
-def import_(context: click.Context, /, reference: BookReference, path: str, **options: Any) -> None:
+def import_(
+    context: click.Context,
+    /,
+    reference: BookReference | None,
+    path: str | None,
+    **options: Any,
+) -> None:
     """Bring the contacts of FILE ("-" for the input) into BOOK.
 
     vCard, CSV, Excel, LDIF and jCard are told apart by what is in FILE. The same FILE again changes
@@ -105,10 +148,86 @@ def import_(context: click.Context, /, reference: BookReference, path: str, **op
     """
     invocation = context.ensure_object(Invocation)
     choices = Choices(**options)
-    with open_store(invocation) as store, _opened(path) as file:
-        shown = "standard input" if path == "-" else path
-        failed = _import_file(invocation, store, reference, file, shown, choices)
+    _require_sense(choices, reference, path)
+    if choices.lists and choices.from_url:
+        list_remote(invocation, choices.from_url, choices.user or "", choices.password_file)
+        return
+    with open_store(invocation) as store:
+        failed = _import(invocation, store, choices, reference, path)
     context.exit(1 if failed else 0)
+
+
+def _import(
+    invocation: Invocation,
+    store: Store,
+    choices: Choices,
+    reference: BookReference | None,
+    path: str | None,
+) -> int:
+    manners = Manners(choices.overwrite, choices.dry_run, choices.report, choices.source)
+    if choices.from_radicale is not None:
+        return import_radicale(
+            invocation,
+            store,
+            choices.from_radicale,
+            manners,
+            create_users=choices.create_users,
+        )
+    if choices.from_url is not None:
+        login = (choices.user or "", choices.password_file)
+        goal = choices.owner if choices.every else reference
+        return import_remote(invocation, store, choices.from_url, login, goal, manners)
+    assert reference is not None  # noqa: S101 - seen to before
+    assert path is not None  # noqa: S101
+    shown = "standard input" if path == "-" else path
+    with _opened(path) as file:
+        return _import_file(invocation, store, reference, file, shown, choices)
+
+
+def _require_sense(choices: Choices, reference: BookReference | None, path: str | None) -> None:
+    """Refuse arguments and options that do not go together."""
+    of_server = {
+        "--user": choices.user,
+        "--password-file": choices.password_file,
+        "--list": choices.lists,
+        "--all": choices.every,
+        "--owner": choices.owner,
+    }
+    of_file = {
+        "--map": choices.assignments,
+        "--key": choices.key,
+        "--mapping": choices.mapping,
+        "--save-mapping": choices.save_as,
+        "--format": choices.format_name,
+        "--encoding": choices.encoding,
+        "--delimiter": choices.delimiter,
+    }
+    if choices.from_url is None:
+        _refuse(of_server, "without --from-url")
+    else:
+        if choices.user is None:
+            raise click.UsageError("--from-url needs --user")
+        if reference is None and not (choices.lists or choices.every):
+            raise click.UsageError("--from-url needs a BOOK to go to, --all, or --list")
+    if choices.from_radicale is None:
+        _refuse({"--create-users": choices.create_users}, "without --from-radicale")
+    if choices.from_url is None and choices.from_radicale is None:
+        for name, value in (("BOOK", reference), ("FILE", path)):
+            if value is None:
+                raise click.UsageError(f"Missing argument '{name}'")
+        return
+    _refuse(of_file, "for a FILE only")
+    _refuse({"FILE": path}, "together with a server or folder")
+    if choices.from_radicale is not None:
+        _refuse({"--from-url": choices.from_url}, "together with --from-radicale")
+    if choices.from_radicale is not None or choices.lists or choices.every:
+        _refuse({"BOOK": reference}, "here: books come with their names")
+
+
+def _refuse(given: Mapping[str, object], why: str) -> None:
+    name = next((name for name, value in given.items() if value), None)
+    if name is not None:
+        raise click.UsageError(f"{name} makes no sense {why}")
 
 
 @contextmanager
@@ -169,7 +288,9 @@ def _import_file(
         "delimiter": opened.manner.delimiter,
         "unknown_columns": list(reading.unknown),
     }
-    tell(invocation, telling, summary, more, notes)
+    if not invocation.as_json:
+        explain(telling, notes)
+    say(invocation, document(telling, summary, more), summary_sentence(telling, summary))
     return summary.failed
 
 

@@ -7,11 +7,14 @@ source that is imported again changes its own cards, and what members made of th
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from sharedbooks.db.schema import card_properties, import_mappings, import_rows, import_sources
 from sharedbooks.errors import NotFound
+from sharedbooks.vcard.index import IndexedProperty
+
+_CARDS_A_STATEMENT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,22 @@ _FORGET = delete(import_rows).where(
     import_rows.c.source_id == bindparam("source_id"),
     import_rows.c.row_key.in_(bindparam("keys", expanding=True)),
 )
-_HOLDERS = select(card_properties.c.card_id, card_properties.c.value).where(
+_VALUE = card_properties.c.value
+_IN_BOOK = (
     card_properties.c.book_id == bindparam("book_id"),
     card_properties.c.name == bindparam("name"),
-    card_properties.c.value.in_(bindparam("texts", expanding=True)),
+    _VALUE.in_(bindparam("texts", expanding=True)),
+)
+_HOLDERS = select(card_properties.c.card_id, _VALUE).where(*_IN_BOOK)
+_RARE = (
+    select(_VALUE)
+    .where(*_IN_BOOK)
+    .group_by(_VALUE)
+    .having(func.count() <= bindparam("most", type_=Integer()))
+)
+_OF_CARDS = select(card_properties.c.card_id, card_properties.c.name, _VALUE).where(
+    card_properties.c.card_id.in_(bindparam("ids", expanding=True)),
+    card_properties.c.name.in_(bindparam("names", expanding=True)),
 )
 
 
@@ -114,7 +129,7 @@ def remember_rows(
 
 
 def cards_with_values(
-    connection: Connection, book_id: int, name: str, texts: Sequence[str]
+    connection: Connection, book_id: int, name: str, texts: Sequence[str], *, most: int = 0
 ) -> dict[str, set[int]]:
     """Return the ids of the cards of a book that have one of those values, by value.
 
@@ -123,12 +138,29 @@ def cards_with_values(
         book_id: the book.
         name: an indexed property.
         texts: values as ``vcard.index.fold_text`` makes them.
+        most: a value that more cards have is left out; 0 for no such limit.
     """
+    wanted = {"book_id": book_id, "name": name, "texts": list(texts)}
+    if most and texts:
+        # Counting reads the index alone; a common name may be that of a thousand cards.
+        rare = connection.execute(_RARE, {**wanted, "most": most})
+        wanted["texts"] = list(rare.scalars())
     found: dict[str, set[int]] = {}
-    if texts:
-        where = {"book_id": book_id, "name": name, "texts": list(texts)}
-        for card_id, value in connection.execute(_HOLDERS, where):
+    if wanted["texts"]:
+        for card_id, value in connection.execute(_HOLDERS, wanted):
             found.setdefault(value, set()).add(card_id)
+    return found
+
+
+def values_of_cards(
+    connection: Connection, ids: Sequence[int], names: Sequence[str]
+) -> dict[int, list[IndexedProperty]]:
+    """Return what the search index has of some properties of those cards, by id of the card."""
+    found: dict[int, list[IndexedProperty]] = {}
+    for start in range(0, len(ids), _CARDS_A_STATEMENT):
+        where = {"ids": list(ids[start : start + _CARDS_A_STATEMENT]), "names": list(names)}
+        for card_id, name, value in connection.execute(_OF_CARDS, where):
+            found.setdefault(card_id, []).append(IndexedProperty(name, value))
     return found
 
 

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from anyascii import anyascii
 from sqlalchemy import Connection
 
-from sharedbooks.domain.cards import Card, get_cards_by_id
-from sharedbooks.domain.imports import cards_with_values
+from sharedbooks.domain.imports import cards_with_values, values_of_cards
 from sharedbooks.domain.prepared_cards import PreparedCard
 from sharedbooks.exchange.contact import Entry
 from sharedbooks.exchange.records import Record
-from sharedbooks.vcard.card import inspect_card
 from sharedbooks.vcard.index import MAX_VALUE_LENGTH, IndexedProperty, fold_text
 from sharedbooks.vcard.marks import phone_key
 
 _WORD = re.compile(r"[a-z0-9]+")
 _FEWEST_DIGITS = 6
+_MOST_NAMESAKES = 10
+"""Cards of one name in a book among which a telephone number is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class _Person:
 
 def find_matches(
     connection: Connection, book_id: int, records: Sequence[Record]
-) -> dict[int, list[Card]]:
-    """Return the cards of a book that each record may mean, by its index; the best match first.
+) -> dict[int, list[int]]:
+    """Return the ids of the cards that each record may mean, by its index; the best match first.
 
     A record that came with a UID of its own is known by that alone, since groups refer to it.
     """
@@ -45,11 +45,10 @@ def find_matches(
         for index, record in enumerate(records)
         if not record.uid_is_own
     }
-    by_email = cards_with_values(
-        connection, book_id, "EMAIL", _all(p.emails for p in wanted.values())
-    )
+    emails = _all(person.emails for person in wanted.values())
+    by_email = cards_with_values(connection, book_id, "EMAIL", emails)
     names = _all([person.name] for person in wanted.values() if person.name and person.phones)
-    by_name = cards_with_values(connection, book_id, "FN", names)
+    by_name = cards_with_values(connection, book_id, "FN", names, most=_MOST_NAMESAKES)
     candidates: dict[int, list[int]] = {}
     for index, person in wanted.items():
         same_email = set().union(*(by_email.get(each, set()) for each in person.emails))
@@ -57,12 +56,10 @@ def find_matches(
         if ids:
             candidates[index] = ids
     every = sorted(set().union(*candidates.values())) if candidates else []
-    cards = {card.id: card for card in get_cards_by_id(connection, every)}
-    people = {
-        card_id: _person(inspect_card(card.content).properties) for card_id, card in cards.items()
-    }
+    values = values_of_cards(connection, every, ("FN", "EMAIL", "TEL"))
+    people = {card_id: _person(properties) for card_id, properties in values.items()}
     return {
-        index: [cards[each] for each in ids if each in cards and _same(wanted[index], people[each])]
+        index: [each for each in ids if each in people and _same(wanted[index], people[each])]
         for index, ids in candidates.items()
     }
 

@@ -113,6 +113,10 @@ _UIDS = select(cards.c.card_uid, cards.c.id, cards.c.content_hash).where(
     cards.c.card_uid.in_(bindparam("uids", expanding=True)),
 )
 
+_OF_IDS = select(cards.c.id, cards.c.card_uid).where(
+    cards.c.id.in_(bindparam("ids", expanding=True))
+)
+
 
 def decide(connection: Connection, target: Target, some: Sequence[Keyed]) -> list[Decision]:
     """Return what becomes of some rows, in their order; nothing is written."""
@@ -198,7 +202,9 @@ def _identify(
     left = [i for i in range(len(some)) if i not in work.decided and i not in work.meant]
     by_uid = [i for i in left if some[i].record.card.card_uid in work.holders]
     matches = find_matches(connection, target.book_id, [some[i].record for i in left])
-    candidates = {card.card_uid: card.id for cards in matches.values() for card in cards}
+    ids = sorted(set().union(*matches.values())) if matches else []
+    uids = {row[0]: row[1] for row in connection.execute(_OF_IDS, {"ids": ids})} if ids else {}
+    candidates = {uid: card_id for card_id, uid in uids.items()}
     candidates |= {
         some[i].record.card.card_uid: work.holders[some[i].record.card.card_uid].card_id
         for i in by_uid
@@ -209,7 +215,7 @@ def _identify(
     for position, index in enumerate(left):
         record = some[index].record
         own = [record.card.card_uid] if record.card.card_uid in work.holders else []
-        wanted = [*own, *(card.card_uid for card in matches.get(position, []))]
+        wanted = [*own, *(uids[each] for each in matches.get(position, ()) if each in uids)]
         found = next((uid for uid in wanted if _is_free(target, uid, links, work.taken)), None)
         if found is None:
             card = _with_free_uid(record.card, work)

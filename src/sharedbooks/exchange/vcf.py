@@ -38,7 +38,7 @@ def read_vcf(chunks: Iterable[bytes], *, max_card_size: int) -> Iterator[Record 
 def read_card(
     octets: bytes, place: Place, *, max_card_size: int, resource_name: str | None = None
 ) -> Record:
-    """Return one card as a record, known by its UID, or else by its name and address.
+    """Return one card as a record: known by its UID, its name on a server, or whom it is about.
 
     Raises:
         CardTooLarge: it has more than ``max_card_size`` octets.
@@ -50,8 +50,14 @@ def read_card(
     prepared = prepare_card(octets, max_size=max_card_size)
     has_uid = prepared.facts.card_uid is not None
     card = with_content_uid(prepared)
-    key = f"uid\n{card.card_uid}" if has_uid else person_key(card)
-    return Record(place, card, key, has_uid, has_uid, resource_name)
+    if has_uid:
+        key = f"uid\n{card.card_uid}"
+    elif resource_name is not None:
+        key = f"resource\n{resource_name}"
+    else:
+        key = person_key(card)
+    key_is_own = has_uid or resource_name is not None
+    return Record(place, card, key, key_is_own, has_uid, resource_name)
 
 
 def _placed(raw: RawCard, error: InvalidCard) -> BadRecord:
