@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from sharedbooks.cli.output import CONTROL, Row, warn
+from sharedbooks.cli.output import Row, plain_text, warn
 from sharedbooks.exchange.csv_files import guarded
 from sharedbooks.exchange.files import replacing
 from sharedbooks.exchange.importing import ImportSummary
@@ -100,7 +100,7 @@ def bad_rows_file(path: Path | None) -> Iterator[Callable[[BadRecord], None]]:
 def explain(telling: Telling, notes: Sequence[str]) -> None:
     """Print, for people, what was done about single rows, and what is to be known of the source."""
     for row in telling.shown:
-        click.echo(_sentence_of(row, telling.name).translate(CONTROL))
+        click.echo(plain_text(_sentence_of(row, telling.name)))
     for bad in telling.problems:
         warn(f"{telling.name}, {bad.place}: {bad.reason}")
     if telling.left_out:

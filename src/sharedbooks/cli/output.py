@@ -20,8 +20,8 @@ Columns = Mapping[str, str]
 
 _ROWS_A_TABLE = 500
 
-CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
-"""A name may come from any client; it must not steer the administrator's terminal."""
+# A name may come from any client; it must not steer the administrator's terminal.
+_CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 
 
 def moment(microseconds: int | None) -> datetime | None:
@@ -41,12 +41,12 @@ def say(invocation: Invocation, document: Row, *sentences: str) -> None:
     if invocation.as_json:
         _print_json(document)
     else:
-        click.echo("\n".join(sentence.translate(CONTROL) for sentence in sentences))
+        click.echo("\n".join(sentence.translate(_CONTROL) for sentence in sentences))
 
 
 def warn(sentence: str) -> None:
     """Print, apart from the output, what the user should know."""
-    click.echo(sentence.translate(CONTROL), err=True)
+    click.echo(sentence.translate(_CONTROL), err=True)
 
 
 def show_list(
@@ -147,7 +147,7 @@ def _cell(value: object) -> str:
         return f"{value.astimezone():%Y-%m-%d %H:%M}"
     if isinstance(value, list):
         return ", ".join(_cell(element) for element in value)
-    return str(value).translate(CONTROL)
+    return str(value).translate(_CONTROL)
 
 
 def _print_table(rows: Sequence[Row], columns: Columns, *, heading: bool = True) -> None:
