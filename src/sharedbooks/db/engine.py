@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sharedbooks.db.failures import Failure, classify
-from sharedbooks.db.snapshots import Snapshots
+from sharedbooks.db.transactions import Transactions
 from sharedbooks.errors import StoreBusy, StoreFull
 
 T = TypeVar("T")
@@ -46,9 +45,7 @@ class Database:
         self.dialect = parsed.get_backend_name()
         self._busy_timeout = busy_timeout
         make = {"sqlite": _sqlite, "postgresql": _postgresql}.get(self.dialect, _mariadb)
-        reader, self._writer = make(parsed, pool_size, busy_timeout)
-        begin = _begin_sqlite if self.dialect == "sqlite" else _begin_by_itself
-        self._snapshots = Snapshots(reader, begin, size=pool_size, patience=busy_timeout)
+        self._reading, self._writing = make(parsed, pool_size, busy_timeout)
         self._companion: Callable[[Connection], None] | None = None
 
     def accompany_first_write(self, work: Callable[[Connection], None]) -> None:
@@ -57,8 +54,8 @@ class Database:
 
     def close(self) -> None:
         """Close every pooled connection."""
-        self._snapshots.close()
-        self._writer.dispose()
+        self._reading.close()
+        self._writing.close()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -68,7 +65,7 @@ class Database:
             StoreBusy: the database cannot be reached.
         """
         try:
-            with self._snapshots.take() as connection:
+            with self._reading.take() as connection:
                 yield connection
         except DBAPIError as error:
             _raise_typed(error)
@@ -82,11 +79,11 @@ class Database:
             StoreFull: no space left.
         """
         try:
-            with self._writer.begin() as connection:
+            with self._writing.take() as connection:
                 yield connection
                 self._do_companion(connection)
             self._companion = None
-        except (DBAPIError, PoolTimeout) as error:
+        except DBAPIError as error:
             _raise_typed(error)
 
     def run_read(self, work: Callable[[Connection], T]) -> T:
@@ -97,7 +94,7 @@ class Database:
         """
 
         def attempt() -> T:
-            with self._snapshots.take() as connection:
+            with self._reading.take() as connection:
                 return work(connection)
 
         return _with_attempts(attempt, _may_pass, self._busy_timeout)
@@ -120,7 +117,7 @@ class Database:
         def attempt() -> T:
             nonlocal committing
             committing = False
-            with self._writer.begin() as connection:
+            with self._writing.take() as connection:
                 outcome = work(connection)
                 self._do_companion(connection)
                 committing = True
@@ -174,17 +171,13 @@ def _with_attempts(
             if number == _ATTEMPTS or time.monotonic() >= deadline or not may_repeat(failure):
                 _raise_typed(error)
             _logger.debug("attempt %d met %s; trying again", number, failure.name)
-        except PoolTimeout as error:
-            _raise_typed(error)
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
         pause *= 2
     raise AssertionError("the last attempt returns or raises")
 
 
-def _raise_typed(error: DBAPIError | PoolTimeout) -> NoReturn:
+def _raise_typed(error: DBAPIError) -> NoReturn:
     """Raise the typed error that ``error`` means, or ``error`` itself when it means a defect."""
-    if isinstance(error, PoolTimeout):
-        raise StoreBusy("Every database connection is in use; try again in a moment.") from error
     failure = classify(error)
     if failure is Failure.TRANSIENT:
         raise StoreBusy("The database is busy; try again in a moment.") from error
@@ -195,11 +188,7 @@ def _raise_typed(error: DBAPIError | PoolTimeout) -> NoReturn:
     raise error
 
 
-def _pool(size: int, patience: float) -> dict[str, Any]:
-    return {"pool_size": size, "max_overflow": 0, "pool_timeout": patience}
-
-
-def _sqlite(url: URL, _pool_size: int, busy_timeout: float) -> tuple[Engine, Engine]:
+def _sqlite(url: URL, pool_size: int, busy_timeout: float) -> tuple[Transactions, Transactions]:
     # sqlite3 would open transactions by itself, too late for snapshots and never for DDL;
     # with isolation_level=None the BEGIN is ours.
     arguments: dict[str, Any] = {
@@ -208,16 +197,23 @@ def _sqlite(url: URL, _pool_size: int, busy_timeout: float) -> tuple[Engine, Eng
         "timeout": busy_timeout,
     }
 
-    reader = create_engine(url, connect_args=arguments, poolclass=NullPool)
+    def make() -> Engine:
+        engine = create_engine(url, connect_args=arguments, poolclass=NullPool)
+        event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+
     # One writer connection a process: threads then queue here, in order, instead of polling
     # for the lock of the file.
-    writer = create_engine(
-        url, connect_args=arguments, poolclass=QueuePool, **_pool(1, busy_timeout)
+    return (
+        Transactions(make(), _begin_snapshot, size=pool_size, patience=busy_timeout),
+        Transactions(
+            make(),
+            _begin_writing_within(busy_timeout),
+            size=1,
+            patience=busy_timeout,
+            writing=True,
+        ),
     )
-    for engine in (reader, writer):
-        event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(writer, "begin", _begin_writing_within(busy_timeout))
-    return reader, writer
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -231,30 +227,21 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_sqlite(driver: Any) -> None:
-    # Takes no lock and cannot fail.
+def _begin_snapshot(driver: sqlite3.Connection) -> None:
     driver.execute("BEGIN")
 
 
-def _begin_by_itself(_driver: Any) -> None:
-    """Do nothing: the driver begins a transaction with its first statement."""
-
-
-def _begin_writing_within(seconds: float) -> Callable[[Connection], None]:
+def _begin_writing_within(seconds: float) -> Callable[[sqlite3.Connection], None]:
     """Return what begins a write transaction, waiting so long for those of other processes.
 
     SQLite itself would wait up to 100 ms between two looks at the lock, and a writer holds it for
     one or two.
     """
 
-    def begin(connection: Connection) -> None:
-        driver: Any = connection.connection.dbapi_connection
+    def begin(driver: sqlite3.Connection) -> None:
         driver.execute("PRAGMA busy_timeout = 0")
         try:
             _poll_for_lock(driver, time.monotonic() + seconds)
-            # Says as SQLAlchemy's error what is in the way, if it still is.
-            if not driver.in_transaction:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
         finally:
             driver.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
@@ -267,44 +254,61 @@ def _poll_for_lock(driver: sqlite3.Connection, deadline: float) -> None:
             driver.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                return
+                raise
         else:
             return
         time.sleep(random.uniform(*_LOCK_PAUSE))  # noqa: S311 - jitter is no secret
 
 
-def _postgresql(url: URL, pool_size: int, busy_timeout: float) -> tuple[Engine, Engine]:
-    def make(isolation_level: str, options: str, **pool: Any) -> Engine:
+def _begun_by_driver(
+    reader: Engine, writer: Engine, pool_size: int, busy_timeout: float
+) -> tuple[Transactions, Transactions]:
+    """Return the transactions of drivers that begin one with its first statement."""
+
+    def begin(_driver: Any) -> None:
+        """Do nothing."""
+
+    return (
+        Transactions(reader, begin, size=pool_size, patience=busy_timeout),
+        Transactions(writer, begin, size=pool_size, patience=busy_timeout, writing=True),
+    )
+
+
+def _postgresql(url: URL, pool_size: int, busy_timeout: float) -> tuple[Transactions, Transactions]:
+    def make(isolation_level: str, options: str) -> Engine:
         return create_engine(
             url,
             isolation_level=isolation_level,
             connect_args={"options": options, "application_name": "sharedbooks"},
-            **pool,
+            poolclass=NullPool,
         )
 
-    lock_timeout = f"-c lock_timeout={int(busy_timeout * 1000)}"
-    return (
-        make("REPEATABLE READ", "-c default_transaction_read_only=on", poolclass=NullPool),
-        make("READ COMMITTED", lock_timeout, **_pool(pool_size, busy_timeout)),
+    return _begun_by_driver(
+        make("REPEATABLE READ", "-c default_transaction_read_only=on"),
+        make("READ COMMITTED", f"-c lock_timeout={int(busy_timeout * 1000)}"),
+        pool_size,
+        busy_timeout,
     )
 
 
-def _mariadb(url: URL, pool_size: int, busy_timeout: float) -> tuple[Engine, Engine]:
+def _mariadb(url: URL, pool_size: int, busy_timeout: float) -> tuple[Transactions, Transactions]:
     # Comparing with the collation of the connection would make names case-blind again.
     address = url.update_query_dict({"charset": "utf8mb4"})
 
-    def make(isolation_level: str, setup: str, **pool: Any) -> Engine:
+    def make(isolation_level: str, setup: str) -> Engine:
         return create_engine(
             address,
             isolation_level=isolation_level,
             connect_args={"init_command": setup},
-            **pool,
+            poolclass=NullPool,
         )
 
     # MariaDB rounds up to seconds; READ COMMITTED takes no gap locks, so writers to different
     # names of a book's index do not meet.
-    lock_timeout = f"SET SESSION innodb_lock_wait_timeout = {max(1, round(busy_timeout))}"
-    return (
-        make("REPEATABLE READ", "SET SESSION TRANSACTION READ ONLY", poolclass=NullPool),
-        make("READ COMMITTED", lock_timeout, **_pool(pool_size, busy_timeout)),
+    wait = max(1, round(busy_timeout))
+    return _begun_by_driver(
+        make("REPEATABLE READ", "SET SESSION TRANSACTION READ ONLY"),
+        make("READ COMMITTED", f"SET SESSION innodb_lock_wait_timeout = {wait}"),
+        pool_size,
+        busy_timeout,
     )

@@ -2,7 +2,9 @@
 
 import sqlite3
 from enum import Enum
+from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 _SQLITE_TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -29,6 +31,29 @@ class Failure(Enum):
     UNAVAILABLE = "the database cannot be reached"
     FULL = "no space left"
     OTHER = "a defect of ours, or of the database"
+
+
+def wrapped(connection: Connection, error: Any, statement: str) -> DBAPIError:
+    """Return what SQLAlchemy would raise for a driver's ``error``; parameters are not told.
+
+    A connection that was lost is invalidated, as SQLAlchemy does it.
+    """
+    dialect = connection.dialect
+    driver: Any = None if connection.invalidated else connection.connection.dbapi_connection
+    lost = dialect.is_disconnect(error, driver, None)
+    failure = DBAPIError.instance(
+        statement,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=lost,
+        dialect=dialect,
+    )
+    if lost:
+        connection.invalidate(error)
+    assert isinstance(failure, DBAPIError)  # noqa: S101 - of any other class it could not be
+    return failure
 
 
 def classify(error: DBAPIError) -> Failure:

@@ -1,29 +1,40 @@
-"""Statements that every request runs: compiled once a dialect, fetched past SQLAlchemy's layers.
+"""Statements that every request runs: compiled once a dialect, run past SQLAlchemy's layers.
 
-A select through ``Connection.execute`` costs some 70 µs of Python whatever it reads; on SQLite
+A statement through ``Connection.execute`` costs some 70 µs of Python whatever it does; on SQLite
 that is ten times what the statement itself takes. Here it costs the driver's own time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Delete, Insert, Select, Update
 from sqlalchemy.engine import Dialect
+
+from sharedbooks.db.failures import wrapped
 
 Parameters = dict[str, Any]
 _Compiled = tuple[str, Callable[[Parameters], Any]]
 
 
 class Prepared:
-    """A select with bound parameters, whose rows come as the driver gives them.
+    """A statement with bound parameters, whose rows come as the driver gives them.
 
-    Columns must be of types that every driver returns alike: integers, texts, octets. A boolean
-    is 0 or 1 on some, and a JSON column has to be cast to text.
+    Columns must be of types that every driver takes and returns alike: integers, texts, octets. A
+    boolean is 0 or 1 on some, and a JSON column has to be cast to text.
+
+    Args:
+        statement: the statement.
+        columns: for an insert, the names of the columns it fills, which are its parameters.
     """
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(
+        self,
+        statement: Select[Any] | Insert | Update | Delete,
+        columns: Sequence[str] | None = None,
+    ) -> None:
         self._statement = statement
+        self._columns = columns
         self._compiled: dict[str, _Compiled] = {}
 
     def all(self, connection: Connection, parameters: Parameters) -> list[Any]:
@@ -33,15 +44,12 @@ class Prepared:
             DBAPIError: as ``Connection.execute`` does.
         """
         text, arrange = self._for(connection.dialect)
-        dialect = connection.dialect
-        arranged = arrange(parameters)
         cursor = connection.connection.cursor()
         try:
-            cursor.execute(text, arranged)
+            cursor.execute(text, arrange(parameters))
             return list(cursor.fetchall())
-        except dialect.loaded_dbapi.Error:
-            # Once more where the error is wrapped and a lost connection noticed.
-            return list(connection.exec_driver_sql(text, arranged).all())
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise wrapped(connection, error, text) from error
         finally:
             cursor.close()
 
@@ -50,24 +58,42 @@ class Prepared:
         rows = self.all(connection, parameters)
         return rows[0] if rows else None
 
+    def run(self, connection: Connection, *some: Parameters) -> None:
+        """Run a statement that returns no rows, once for each of the parameters.
+
+        Raises:
+            DBAPIError: as ``Connection.execute`` does.
+        """
+        text, arrange = self._for(connection.dialect)
+        cursor = connection.connection.cursor()
+        try:
+            if len(some) == 1:
+                cursor.execute(text, arrange(some[0]))
+            else:
+                cursor.executemany(text, [arrange(parameters) for parameters in some])
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise wrapped(connection, error, text) from error
+        finally:
+            cursor.close()
+
     def _for(self, dialect: Dialect) -> _Compiled:
         known = self._compiled.get(dialect.name)
         if known is None:
-            known = self._compiled[dialect.name] = _compile(self._statement, dialect)
+            known = self._compiled[dialect.name] = self._compile(dialect)
         return known
 
+    def _compile(self, dialect: Dialect) -> _Compiled:
+        keys = None if self._columns is None else list(self._columns)
+        compiled = self._statement.compile(dialect=dialect, column_keys=keys)
+        fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        if not compiled.positional:
+            return str(compiled), lambda parameters: {**fixed, **parameters}
+        order = list(compiled.positiontup or ())
+        if len(order) > 1 and not fixed:
+            return str(compiled), itemgetter(*order)
 
-def _compile(statement: Select[Any], dialect: Dialect) -> _Compiled:
-    compiled = statement.compile(dialect=dialect)
-    fixed = {name: value for name, value in compiled.params.items() if value is not None}
-    if not compiled.positional:
-        return str(compiled), lambda parameters: {**fixed, **parameters}
-    order = list(compiled.positiontup or ())
-    if len(order) > 1 and not fixed:
-        return str(compiled), itemgetter(*order)
+        def arrange(parameters: Parameters) -> tuple[Any, ...]:
+            merged = {**fixed, **parameters}
+            return tuple(merged[name] for name in order)
 
-    def arrange(parameters: Parameters) -> tuple[Any, ...]:
-        merged = {**fixed, **parameters}
-        return tuple(merged[name] for name in order)
-
-    return str(compiled), arrange
+        return str(compiled), arrange

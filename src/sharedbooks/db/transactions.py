@@ -1,0 +1,150 @@
+"""Transactions over connections that stay begun, as far as SQLAlchemy knows.
+
+From its pool to a begun transaction and back costs SQLAlchemy some 50 µs of Python, which is more
+than all that a poll reads. Here beginning and ending are the driver's own calls.
+"""
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from sharedbooks.db.failures import wrapped
+from sharedbooks.errors import StoreBusy
+
+
+class Transactions:
+    """Transactions of one kind, for reading or for writing, for the threads of a process.
+
+    Args:
+        engine: makes the connections; it pools nothing itself.
+        begin: begins a transaction on the driver's connection, where the driver does not by itself.
+        size: transactions at a time; whoever wants one more waits.
+        patience: seconds to wait for one.
+        writing: whether there is something to commit when one ends well.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        begin: Callable[[Any], object],
+        *,
+        size: int,
+        patience: float,
+        writing: bool = False,
+    ) -> None:
+        self._engine = engine
+        self._begin = begin
+        self._patience = patience
+        self._writing = writing
+        self._free = threading.Semaphore(size)
+        # The last one used comes first: what it has read is still in its cache.
+        self._idle: list[Connection] = []
+
+    def take(self) -> "Transaction":
+        """Return a transaction, to be used in a ``with`` statement."""
+        return Transaction(self)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        while self._idle:
+            _drop(self._idle.pop())
+
+    def acquire(self) -> Connection:
+        """Return a connection with a transaction begun; for ``Transaction``, as ``release`` is."""
+        if not self._free.acquire(timeout=self._patience):
+            raise StoreBusy("Every database connection is in use; try again in a moment.")
+        try:
+            connection = self._open()
+            self._begin_on(connection)
+        except BaseException:
+            self._free.release()
+            raise
+        return connection
+
+    def _open(self) -> Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            connection = self._engine.connect()
+            connection.begin()
+            return connection
+
+    def _begin_on(self, connection: Connection) -> None:
+        try:
+            self._begin(connection.connection.dbapi_connection)
+        except connection.dialect.loaded_dbapi.Error as error:
+            failure = wrapped(connection, error, "BEGIN")
+            self._forget(connection)
+            raise failure from error
+
+    def release(self, connection: Connection, *, failed: bool) -> None:
+        """End a transaction: commit what was written unless the work failed."""
+        try:
+            if connection.invalidated:
+                self._forget(connection)
+                return
+            driver: Any = connection.connection.dbapi_connection
+            if self._writing and not failed:
+                self._commit(connection, driver)
+            else:
+                driver.rollback()
+            self._idle.append(connection)
+        except connection.dialect.loaded_dbapi.Error:
+            # Nothing was written, and what was read is whole all the same.
+            self._forget(connection)
+        finally:
+            self._free.release()
+
+    def _commit(self, connection: Connection, driver: Any) -> None:
+        try:
+            driver.commit()
+        except connection.dialect.loaded_dbapi.Error as error:
+            failure = wrapped(connection, error, "COMMIT")
+            self._forget(connection)
+            raise failure from error
+
+    def _forget(self, connection: Connection) -> None:
+        _drop(connection)
+        # What ended this one has ended those that wait, too.
+        self.close()
+
+
+class Transaction:
+    """One transaction, begun and ended by a ``with`` statement."""
+
+    __slots__ = ("_connection", "_transactions")
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def __enter__(self) -> Connection:
+        """Begin.
+
+        Raises:
+            StoreBusy: every connection stays in use.
+            DBAPIError: the database cannot be reached, or another writer stays in the way.
+        """
+        self._connection = self._transactions.acquire()
+        return self._connection
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End: by a commit, or after an exception by a rollback.
+
+        Raises:
+            DBAPIError: the commit failed.
+        """
+        self._transactions.release(self._connection, failed=kind is not None)
+
+
+def _drop(connection: Connection) -> None:
+    # Once invalidated, nothing is said to a server that may not be there.
+    connection.invalidate()
+    connection.close()
