@@ -58,8 +58,8 @@ class Prepared:
         rows = self.all(connection, parameters)
         return rows[0] if rows else None
 
-    def run(self, connection: Connection, *some: Parameters) -> None:
-        """Run a statement that returns no rows, once for each of the parameters.
+    def run(self, connection: Connection, *some: Parameters) -> int:
+        """Run a statement once for each of the parameters; return how many rows the last one met.
 
         Raises:
             DBAPIError: as ``Connection.execute`` does.
@@ -69,8 +69,9 @@ class Prepared:
         try:
             if len(some) == 1:
                 cursor.execute(text, arrange(some[0]))
-            else:
+            elif some:
                 cursor.executemany(text, [arrange(parameters) for parameters in some])
+            return int(cursor.rowcount)
         except connection.dialect.loaded_dbapi.Error as error:
             raise wrapped(connection, error, text) from error
         finally:

@@ -7,7 +7,7 @@ MariaDB has none, and reads the values of the property that is asked for from th
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, column, delete, insert, select, table
 
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import card_properties
@@ -21,6 +21,9 @@ _BY_NAME = Prepared(
         card_properties.c.name == bindparam("name"),
     )
 )
+_TEXTS = table("card_texts", column("rowid"), column("text"))
+_INDEX = Prepared(insert(_TEXTS).values(rowid=bindparam("card"), text=bindparam("text")))
+_FORGET = Prepared(delete(_TEXTS).where(_TEXTS.c.rowid == bindparam("card")))
 # CROSS JOIN is SQLite's word for: in this order. The other way round it would look into the index
 # once for each card of the book.
 _BY_TRIGRAMS = """
@@ -32,15 +35,13 @@ _BY_TRIGRAMS = """
 def index_texts(connection: Connection, texts: Sequence[tuple[int, str]]) -> None:
     """Note the folded text of new cards, by card id."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(
-            "INSERT INTO card_texts (rowid, text) VALUES (?, ?)", list(texts)
-        )
+        _INDEX.run(connection, *({"card": card_id, "text": text} for card_id, text in texts))
 
 
 def forget_text(connection: Connection, card_id: int) -> None:
     """Forget the text of a card that changes or goes."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("DELETE FROM card_texts WHERE rowid = ?", (card_id,))
+        _FORGET.run(connection, {"card": card_id})
 
 
 def drop_texts(connection: Connection) -> None:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
@@ -14,26 +14,35 @@ from sharedbooks.db.types import now
 from sharedbooks.domain.history import Action, Actor, Change, record
 from sharedbooks.domain.prepared_cards import PreparedCard
 
-_INSERT_ONE = insert(cards).returning(cards.c.id)
+_INSERT_ONE = Prepared(
+    insert(cards).returning(cards.c.id),
+    (
+        "book_id", "resource_name", "card_uid", "content_hash", "revision", "size", "version",
+        "kind", "display_name", "creator_id", "created_at", "changed_at", "content",
+    ),
+)  # fmt: skip
 _INSERT_MANY = insert(cards).returning(cards.c.id, sort_by_parameter_order=True)
-# A card has ten of these rows, and SQLAlchemy takes longer to arrange their parameters than a
-# database to store them.
-_INSERT_PROPERTIES = "INSERT INTO card_properties (card_id, book_id, name, value) VALUES ({})"
+_INSERT_PROPERTIES = Prepared(insert(card_properties), ("card_id", "book_id", "name", "value"))
 _PROPERTIES = Prepared(
     select(card_properties.c.id, card_properties.c.name, card_properties.c.value).where(
         card_properties.c.card_id == bindparam("card")
     )
 )
-_DELETE_PROPERTIES = delete(card_properties).where(card_properties.c.card_id == bindparam("card"))
-_DELETE = delete(cards).where(cards.c.id == bindparam("card"))
-_MARK_REMOVED = insert(removed_names)
-_DELETE_ROWS = delete(card_properties).where(card_properties.c.id == bindparam("row"))
+_DELETE_PROPERTIES = Prepared(
+    delete(card_properties).where(card_properties.c.card_id == bindparam("card"))
+)
+_DELETE = Prepared(delete(cards).where(cards.c.id == bindparam("card")))
+_MARK_REMOVED = Prepared(insert(removed_names), ("book_id", "resource_name", "revision"))
+_DELETE_ROWS = Prepared(delete(card_properties).where(card_properties.c.id == bindparam("row")))
 _NAMES_TAKEN = select(cards.c.resource_name).where(
     cards.c.book_id == bindparam("book_id"),
     cards.c.resource_name.in_(bindparam("names", expanding=True)),
 )
-_REVIVE = delete(removed_names).where(
-    removed_names.c.book_id == bindparam("book"), removed_names.c.resource_name == bindparam("name")
+_REVIVE = Prepared(
+    delete(removed_names).where(
+        removed_names.c.book_id == bindparam("book"),
+        removed_names.c.resource_name == bindparam("name"),
+    )
 )
 
 
@@ -88,11 +97,11 @@ def insert_cards(
         for number, (resource_name, card) in enumerate(new)
     ]
     if len(rows) == 1:
-        ids = connection.execute(_INSERT_ONE, rows[0]).scalars().all()
+        ids = [row_id for (row_id,) in _INSERT_ONE.all(connection, rows[0])]
     else:
-        ids = connection.execute(_INSERT_MANY, rows).scalars().all()
+        ids = list(connection.execute(_INSERT_MANY, rows).scalars())
     _insert_properties(connection, book_id, [(i, c) for i, (_, c) in zip(ids, new, strict=True)])
-    connection.execute(_REVIVE, [{"book": book_id, "name": name} for name, _ in new])
+    _REVIVE.run(connection, *({"book": book_id, "name": name} for name, _ in new))
     changes = [
         Change(first_revision + number, Action.CREATE, name, card.card_uid, None)
         for number, (name, card) in enumerate(new)
@@ -116,9 +125,9 @@ def replace_properties(
             surplus.append(row_id)
     added = list(missing.elements())
     if surplus:
-        connection.execute(_DELETE_ROWS, [{"row": row_id} for row_id in surplus])
+        _DELETE_ROWS.run(connection, *({"row": row_id} for row_id in surplus))
     if added:
-        _insert_rows(connection, [(card_id, book_id, name, value) for name, value in added])
+        _insert_rows(connection, book_id, ((card_id, name, value) for name, value in added))
     if surplus or added:
         forget_text(connection, card_id)
         index_texts(connection, [(card_id, _searched_text(card))])
@@ -133,18 +142,18 @@ def remove_rows(
 ) -> None:
     """Delete cards, at least one, each with a revision of its own from the first on."""
     ids = [{"card": card.id} for card in removed]
-    connection.execute(_DELETE_PROPERTIES, ids)
+    _DELETE_PROPERTIES.run(connection, *ids)
     for card in removed:
         forget_text(connection, card.id)
-    connection.execute(_DELETE, ids)
+    _DELETE.run(connection, *ids)
     revisions = range(first_revision, first_revision + len(removed))
     numbered = list(zip(revisions, removed, strict=True))
-    connection.execute(
-        _MARK_REMOVED,
-        [
+    _MARK_REMOVED.run(
+        connection,
+        *(
             {"book_id": book_id, "resource_name": card.resource_name, "revision": revision}
             for revision, card in numbered
-        ],
+        ),
     )
     changes = [
         Change(revision, Action.DELETE, card.resource_name, card.card_uid, card.content)
@@ -157,18 +166,24 @@ def _insert_properties(
     connection: Connection, book_id: int, stored: Sequence[tuple[int, PreparedCard]]
 ) -> None:
     rows = [
-        (card_id, book_id, entry.name, entry.value)
+        (card_id, entry.name, entry.value)
         for card_id, card in stored
         for entry in card.facts.properties
     ]
-    if rows:
-        _insert_rows(connection, rows)
+    _insert_rows(connection, book_id, rows)
     index_texts(connection, [(card_id, _searched_text(card)) for card_id, card in stored])
 
 
-def _insert_rows(connection: Connection, rows: Sequence[tuple[int, int, str, str]]) -> None:
-    marks = "?, ?, ?, ?" if connection.dialect.paramstyle == "qmark" else "%s, %s, %s, %s"
-    connection.exec_driver_sql(_INSERT_PROPERTIES.format(marks), list(rows))
+def _insert_rows(
+    connection: Connection, book_id: int, rows: Iterable[tuple[int, str, str]]
+) -> None:
+    _INSERT_PROPERTIES.run(
+        connection,
+        *(
+            {"card_id": card_id, "book_id": book_id, "name": name, "value": value}
+            for card_id, name, value in rows
+        ),
+    )
 
 
 def _searched_text(card: PreparedCard) -> str:

@@ -127,7 +127,7 @@ _NAME_OF_UID = Prepared(
         cards.c.book_id == bindparam("book_id"), cards.c.card_uid == bindparam("card_uid")
     )
 )
-_UPDATE = (
+_UPDATE = Prepared(
     update(cards)
     .where(cards.c.id == bindparam("card_id"))
     .values(
@@ -373,7 +373,7 @@ def replace_card(
         "new_changed_at": now(),
         "new_content": card.octets,
     }
-    connection.execute(_UPDATE, values)
+    _UPDATE.run(connection, values)
     replace_properties(connection, book_id, existing.id, card)
     change = Change(
         revision, Action.EDIT, existing.resource_name, existing.card_uid, existing.content

@@ -51,7 +51,7 @@ _REMOVED = Prepared(
     .order_by(removed_names.c.revision)
     .limit(bindparam("most"))
 )
-_RAISE = (
+_RAISE = Prepared(
     update(address_books)
     .where(
         address_books.c.id == bindparam("book"),
@@ -59,7 +59,9 @@ _RAISE = (
     )
     .values(revision=address_books.c.revision + bindparam("steps"), changed_at=bindparam("moment"))
 )
-_REVISION = select(address_books.c.revision).where(address_books.c.id == bindparam("book"))
+_REVISION = Prepared(
+    select(address_books.c.revision).where(address_books.c.id == bindparam("book"))
+)
 
 
 def sync_token(sync_key: str, revision: int) -> str:
@@ -119,7 +121,7 @@ def raise_revision(
         AccessDenied: the book is read-only, or not one of a directory.
     """
     where = {"book": book_id, "steps": steps, "moment": now(), "wanted": from_directory}
-    if connection.execute(_RAISE, where).rowcount == 0:
+    if _RAISE.run(connection, where) == 0:
         if from_directory:
             raise AccessDenied(
                 "This address book does not belong to a directory any more.", privileges=["bind"]
@@ -128,7 +130,8 @@ def raise_revision(
             "The cards of this address book come from a directory; they are changed there.",
             privileges=["write-content"],
         )
-    return int(connection.execute(_REVISION, {"book": book_id}).scalar_one())
+    [(revision,)] = _REVISION.all(connection, {"book": book_id})
+    return int(revision)
 
 
 def _parse(token: str, sync_key: str, revision: int) -> int:

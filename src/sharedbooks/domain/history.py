@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import card_versions
 from sharedbooks.db.types import now
 
@@ -65,7 +66,13 @@ class Change:
     content_before: bytes | None
 
 
-_INSERT = insert(card_versions)
+_INSERT = Prepared(
+    insert(card_versions),
+    (
+        "book_id", "revision", "action", "resource_name", "card_uid", "at", "actor_id",
+        "actor_name", "device", "client", "content_before",
+    ),
+)  # fmt: skip
 COLUMNS = (
     card_versions.c.revision,
     card_versions.c.action,
@@ -100,7 +107,7 @@ def record(connection: Connection, book_id: int, actor: Actor, changes: Iterable
         for change in changes
     ]
     if rows:
-        connection.execute(_INSERT, rows)
+        _INSERT.run(connection, *rows)
 
 
 def list_versions(
