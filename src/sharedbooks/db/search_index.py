@@ -7,7 +7,7 @@ MariaDB has none, and reads the values of the property that is asked for from th
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, column, delete, insert, select, table
+from sqlalchemy import Connection, bindparam, column, delete, insert, select, table, text
 
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import card_properties
@@ -26,10 +26,12 @@ _INDEX = Prepared(insert(_TEXTS).values(rowid=bindparam("card"), text=bindparam(
 _FORGET = Prepared(delete(_TEXTS).where(_TEXTS.c.rowid == bindparam("card")))
 # CROSS JOIN is SQLite's word for: in this order. The other way round it would look into the index
 # once for each card of the book.
-_BY_TRIGRAMS = """
-    SELECT cards.id FROM card_texts CROSS JOIN cards ON cards.id = card_texts.rowid
-    WHERE card_texts MATCH ? AND cards.book_id = ?
-"""
+_BY_TRIGRAMS = Prepared(
+    text(
+        "SELECT cards.id FROM card_texts CROSS JOIN cards ON cards.id = card_texts.rowid"
+        " WHERE card_texts MATCH :trigrams AND cards.book_id = :book_id"
+    )
+)
 
 
 def index_texts(connection: Connection, texts: Sequence[tuple[int, str]]) -> None:
@@ -96,7 +98,13 @@ class BookIndex:
     def _cards_with_anywhere(self, folded: str) -> set[int]:
         # Clients look for the same text in names and in addresses.
         if folded not in self._by_text:
-            phrase = '"' + folded.replace('"', '""') + '"'
-            rows = self._connection.exec_driver_sql(_BY_TRIGRAMS, (phrase, self._book_id))
+            where = {"trigrams": _all_trigrams(folded), "book_id": self._book_id}
+            rows = _BY_TRIGRAMS.all(self._connection, where)
             self._by_text[folded] = {row[0] for row in rows}
         return self._by_text[folded]
+
+
+def _all_trigrams(folded: str) -> str:
+    """Return the query for texts with every trigram of ``folded``; where they stand is not kept."""
+    trigrams = {folded[at : at + TRIGRAM] for at in range(len(folded) - TRIGRAM + 1)}
+    return " AND ".join('"' + each.replace('"', '""') + '"' for each in sorted(trigrams))

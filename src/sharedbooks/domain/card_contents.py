@@ -18,37 +18,42 @@ class CardContent(NamedTuple):
     content: bytes
 
 
-class ByNames:
-    """Reads columns of the cards of a book among some names.
+class Among:
+    """Reads columns of the cards that have one of some values.
 
     Args:
         columns: the columns of ``cards`` to be read.
+        key: the column that has the values.
+        conditions: what else is true of the cards, with bound parameters.
     """
 
     _SIZES = (1, 10, 100)
     """Lengths of the lists that statements are prepared for; shorter ones are filled up."""
 
-    def __init__(self, columns: tuple[Any, ...]) -> None:
+    def __init__(self, columns: tuple[Any, ...], key: Any, *conditions: Any) -> None:
         self._statements = {
             size: Prepared(
                 select(*columns).where(
-                    cards.c.book_id == bindparam("book_id"),
-                    cards.c.resource_name.in_([bindparam(f"name_{i}") for i in range(size)]),
+                    *conditions, key.in_([bindparam(f"value_{i}") for i in range(size)])
                 )
             )
             for size in self._SIZES
         }
 
-    def rows(self, connection: Connection, book_id: int, names: Sequence[str]) -> Iterator[Any]:
+    def rows(
+        self, connection: Connection, values: Sequence[Any], **parameters: Any
+    ) -> Iterator[Any]:
         """Yield the rows of the cards that exist, in no particular order."""
-        for start in range(0, len(names), self._SIZES[-1]):
-            some = names[start : start + self._SIZES[-1]]
+        for start in range(0, len(values), self._SIZES[-1]):
+            some = values[start : start + self._SIZES[-1]]
             size = next(size for size in self._SIZES if size >= len(some))
             filled = [*some, *[some[-1]] * (size - len(some))]
-            where: dict[str, Any] = {f"name_{number}": name for number, name in enumerate(filled)}
-            where["book_id"] = book_id
-            yield from self._statements[size].all(connection, where)
+            where = {f"value_{number}": value for number, value in enumerate(filled)}
+            yield from self._statements[size].all(connection, where | parameters)
 
+
+OF_BOOK = cards.c.book_id == bindparam("book_id")
+"""A condition for ``Among``."""
 
 _COLUMNS: tuple[Any, ...] = (
     cards.c.resource_name,
@@ -56,7 +61,7 @@ _COLUMNS: tuple[Any, ...] = (
     cards.c.version,
     cards.c.content,
 )
-_BY_NAMES = ByNames(_COLUMNS)
+_BY_NAMES = Among(_COLUMNS, cards.c.resource_name, OF_BOOK)
 _PAGE = 100
 _NEXT_PAGE = Prepared(
     select(*_COLUMNS)
@@ -70,7 +75,7 @@ def get_contents(
     connection: Connection, book_id: int, names: Sequence[str]
 ) -> Iterator[CardContent]:
     """Yield the cards that exist among ``names``, in no particular order."""
-    return map(CardContent._make, _BY_NAMES.rows(connection, book_id, names))
+    return map(CardContent._make, _BY_NAMES.rows(connection, names, book_id=book_id))
 
 
 def iterate_contents(connection: Connection, book_id: int) -> Iterator[CardContent]:

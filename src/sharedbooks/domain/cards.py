@@ -11,7 +11,7 @@ from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import cards
 from sharedbooks.db.types import now
 from sharedbooks.domain.book_checks import apply_policy
-from sharedbooks.domain.card_contents import ByNames
+from sharedbooks.domain.card_contents import OF_BOOK, Among
 from sharedbooks.domain.card_rows import RemovedCard, insert_cards, remove_rows, replace_properties
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.conditions import UNCONDITIONAL, Conditions, make_etag
@@ -98,9 +98,9 @@ _OF_NAME = (
 )
 _BY_NAME = Prepared(select(*_CARD_COLUMNS).where(*_OF_NAME))
 _INFO_BY_NAME = Prepared(select(*_INFO_COLUMNS).where(*_OF_NAME))
-_BY_NAMES = ByNames(_CARD_COLUMNS)
-_BY_IDS = select(*_CARD_COLUMNS).where(cards.c.id.in_(bindparam("ids", expanding=True)))
-_INFOS_BY_NAMES = ByNames(_INFO_COLUMNS)
+_BY_NAMES = Among(_CARD_COLUMNS, cards.c.resource_name, OF_BOOK)
+_BY_IDS = Among(_CARD_COLUMNS, cards.c.id)
+_INFOS_BY_NAMES = Among(_INFO_COLUMNS, cards.c.resource_name, OF_BOOK)
 _ALL = (
     select(*_CARD_COLUMNS)
     .where(cards.c.book_id == bindparam("book_id"))
@@ -141,8 +141,6 @@ _UPDATE = Prepared(
     )
 )  # fmt: skip
 
-_CARDS_A_STATEMENT = 200
-
 
 def find_card(connection: Connection, book_id: int, resource_name: str) -> Card | None:
     """Return the card of that name, or None."""
@@ -176,23 +174,21 @@ def get_card_info(connection: Connection, book_id: int, resource_name: str) -> C
 
 def get_cards(connection: Connection, book_id: int, names: Sequence[str]) -> Iterator[Card]:
     """Yield the cards that exist among ``names``, in no particular order."""
-    for row in _BY_NAMES.rows(connection, book_id, names):
+    for row in _BY_NAMES.rows(connection, names, book_id=book_id):
         yield Card(*row)
 
 
 def get_cards_by_id(connection: Connection, ids: Sequence[int]) -> Iterator[Card]:
     """Yield the cards that exist among those ids, in bounded memory."""
-    for start in range(0, len(ids), _CARDS_A_STATEMENT):
-        where = {"ids": list(ids[start : start + _CARDS_A_STATEMENT])}
-        for row in connection.execute(_BY_IDS, where).all():
-            yield Card(*row)
+    for row in _BY_IDS.rows(connection, ids):
+        yield Card(*row)
 
 
 def get_card_infos(
     connection: Connection, book_id: int, names: Sequence[str]
 ) -> Iterator[CardInfo]:
     """Yield what there is to tell of the cards among ``names``, in no particular order."""
-    for row in _INFOS_BY_NAMES.rows(connection, book_id, names):
+    for row in _INFOS_BY_NAMES.rows(connection, names, book_id=book_id):
         yield CardInfo(*row)
 
 
