@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from sharedbooks.db.failures import Failure, classify
+from sharedbooks.db.failures import Failure, classify, wrapped
 from sharedbooks.db.transactions import Transactions
 from sharedbooks.errors import StoreBusy, StoreFull
 
@@ -139,14 +139,14 @@ class Database:
             StoreFull: no space left.
         """
         try:
-            with self._writer.connect() as connection:
+            with self._writing.take() as connection:
+                driver: Any = connection.connection.dbapi_connection
+                driver.rollback()
                 try:
-                    return work(connection.connection.dbapi_connection)
-                except sqlite3.Error as error:
-                    raise DBAPIError.instance(
-                        "", None, error, sqlite3.Error, dialect=self._writer.dialect
-                    ) from error
-        except (DBAPIError, PoolTimeout) as error:
+                    return work(driver)
+                except connection.dialect.loaded_dbapi.Error as error:
+                    raise wrapped(connection, error, "") from error
+        except DBAPIError as error:
             _raise_typed(error)
 
     def _do_companion(self, connection: Connection) -> None:
