@@ -91,6 +91,9 @@ class Transactions:
                 self._commit(connection, driver)
             else:
                 driver.rollback()
+            if not connection.in_transaction():
+                # The work ended the transaction by itself.
+                connection.begin()
             self._idle.append(connection)
         except connection.dialect.loaded_dbapi.Error:
             # Nothing was written, and what was read is whole all the same.
