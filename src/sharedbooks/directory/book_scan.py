@@ -16,6 +16,7 @@ from sharedbooks.directory.cards import Relation, card_uid, entry_name
 from sharedbooks.directory.connection import Directory
 from sharedbooks.directory.entries import Entry, identity_filter
 from sharedbooks.directory.filters import all_of, any_of
+from sharedbooks.directory.groups import GroupGraph, belonging_attributes
 from sharedbooks.directory.names import first_value, normalise_dn
 from sharedbooks.directory.stamps import stamp_attributes, stamp_of, unsettled
 from sharedbooks.directory.values import BadEntry
@@ -105,8 +106,8 @@ def hash_dn(dn: str) -> str:
     return hash_content(normalise_dn(dn).encode(errors="surrogatepass"))
 
 
-def scan(part: Part, advance: Advance) -> Scan:
-    """Return the entries that belong to a book.
+def scan(part: Part, advance: Advance, graph: GroupGraph | None = None) -> Scan:
+    """Return the entries that belong to a book, and add them to ``graph`` if there is one.
 
     Raises:
         DirectoryUnavailable: no server answers, or one stopped in the middle.
@@ -114,8 +115,10 @@ def scan(part: Part, advance: Advance) -> Scan:
     """
     found = Scan()
     config = part.directory.config
-    wanted = (*part.naming_attributes, *stamp_attributes(config))
-    for entry in part.directory.search(part.base, part.filter, wanted):
+    wanted = {*part.naming_attributes, *stamp_attributes(config)}
+    if graph is not None:
+        wanted |= {*belonging_attributes(config)}
+    for entry in part.directory.search(part.base, part.filter, sorted(wanted)):
         advance(1)
         source_id = usable_id(part, entry)
         if source_id is None or source_id in found.entries:
@@ -127,6 +130,8 @@ def scan(part: Part, advance: Advance) -> Scan:
         )
         found.entries[source_id] = scanned
         found.ids_by_dn[scanned.dn_hash] = source_id
+        if graph is not None:
+            graph.add_person(source_id, entry)
     if not found.entries and part.base and part.directory.read(part.base, ["1.1"]) is None:
         raise NotFound(f"The directory {part.directory} has no entry {part.base!r} to look below.")
     _unsettle(found)

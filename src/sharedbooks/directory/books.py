@@ -25,6 +25,7 @@ from sharedbooks.directory.cards import card_uid, person_card, related_dn
 from sharedbooks.directory.connection import Directory
 from sharedbooks.directory.contact_groups import group_cards
 from sharedbooks.directory.entries import Entry
+from sharedbooks.directory.groups import GroupGraph
 from sharedbooks.directory.stamps import server_identity
 from sharedbooks.directory.values import BadEntry
 from sharedbooks.domain.bulk import (
@@ -45,7 +46,7 @@ from sharedbooks.domain.directory_books import (
     write_entries,
 )
 from sharedbooks.domain.history import Actor
-from sharedbooks.domain.prepared_cards import PreparedCard, prepare_card
+from sharedbooks.domain.prepared_cards import PreparedCard, hash_content, prepare_card
 from sharedbooks.errors import CardTooLarge, DirectoryShrunk, InvalidCard
 
 T = TypeVar("T")
@@ -169,7 +170,8 @@ def sync_book(
 
 def _run(run: _Sync) -> None:
     identity = server_identity(run.part.directory)
-    found = scan(run.part, run.advance)
+    graph = None if run.book.group_filter is None else GroupGraph(run.part.directory.config)
+    found = scan(run.part, run.advance, graph)
     if identity is None or server_identity(run.part.directory) != identity:
         # Nobody knows which server the stamps are of: they are good for nothing.
         identity = ""
@@ -187,7 +189,7 @@ def _run(run: _Sync) -> None:
     _write_people(run, found, people, trusted=trusted)
     _remove(run, gone)
     groups = [each for each in known if each.is_group and each.source_id not in found.entries]
-    _write_groups(run, found, groups)
+    _write_groups(run, found, groups, graph)
     if not run.dry_run:
         run.write(lambda connection: finish_sync(connection, run.book.book.id, stamps_of))
 
@@ -335,22 +337,31 @@ def _remove(run: _Sync, gone: Sequence[DirectoryEntry]) -> None:
         run.summary.removed += run.write(work)
 
 
-def _write_groups(run: _Sync, found: Scan, known: Sequence[DirectoryEntry]) -> None:
-    """Bring the contact groups up to date: all of them, since a group is little to write."""
-    if run.book.group_filter is None:
+def _write_groups(
+    run: _Sync, found: Scan, known: Sequence[DirectoryEntry], graph: GroupGraph | None
+) -> None:
+    """Bring the contact groups up to date; all of them are read, since their members may differ."""
+    if graph is None or run.book.group_filter is None:
         _remove(run, known)
         return
-    made = group_cards(run.part, run.book.group_filter, found, run.advance)
+    made = group_cards(run.part, run.book.group_filter, graph, found, run.advance)
     gone = [entry for entry in known if entry.source_id not in made]
     _believe(run, gone, len(known))
     run.summary.entries += len(made)
-    for batch in _batches(_prepared_groups(run, made)):
+    stamps = {entry.source_id: entry.stamp for entry in known if entry.problem is None}
+    for batch in _batches(_prepared_groups(run, made, stamps)):
         _store(run, batch)
     _remove(run, gone)
 
 
-def _prepared_groups(run: _Sync, made: dict[str, tuple[str, bytes]]) -> Iterator[_Made]:
+def _prepared_groups(
+    run: _Sync, made: dict[str, tuple[str, bytes]], stamps: dict[str, str]
+) -> Iterator[_Made]:
+    """Yield the groups whose cards are not those of the last time, told by their hash."""
     for source_id, (name, octets) in made.items():
+        stamp = hash_content(octets)
+        if stamps.get(source_id) == stamp:
+            continue
         card, problem = None, None
         try:
             card = prepare_card(octets, max_size=run.max_card_size)
@@ -363,7 +374,7 @@ def _prepared_groups(run: _Sync, made: dict[str, tuple[str, bytes]]) -> Iterator
             card_uid=card_uid(source_id),
             dn_hash="",
             name=name[:255],
-            stamp="",
+            stamp=stamp,
             manager_hash=None,
             problem=problem,
         )

@@ -10,6 +10,7 @@ import uuid
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sharedbooks.config.card_mapping import COMPONENTS, CardLine, Source
 from sharedbooks.directory.entries import Entry
@@ -48,6 +49,7 @@ Resolve = Callable[[str], Relation]
 """Tells who a DN is."""
 
 
+@lru_cache(maxsize=16384)
 def card_uid(source_id: str) -> str:
     """Return the UID of the card of the entry with that stable id: a UUID as it is usually written.
 

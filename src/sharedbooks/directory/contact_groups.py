@@ -1,13 +1,13 @@
 """Groups of a directory as contact groups of a book."""
 
-from sharedbooks.directory.book_scan import Advance, Part, Scan, hash_dn, usable_id
+from sharedbooks.directory.book_scan import Advance, Part, Scan, usable_id
 from sharedbooks.directory.cards import card_uid, group_card
-from sharedbooks.directory.groups import GroupGraph, belonging_attributes, group_attributes
+from sharedbooks.directory.groups import GroupGraph, group_attributes
 from sharedbooks.directory.people import one_line
 
 
 def group_cards(
-    part: Part, group_filter: str, found: Scan, advance: Advance
+    part: Part, group_filter: str, graph: GroupGraph, found: Scan, advance: Advance
 ) -> dict[str, tuple[str, bytes]]:
     """Return name and card of each group with members in the book, by the group's stable id.
 
@@ -16,6 +16,7 @@ def group_cards(
     Args:
         part: what the book shows.
         group_filter: which groups; empty: those of the configuration.
+        graph: holds the entries of the book; the groups are added.
         found: the entries of the book.
         advance: is told of progress.
 
@@ -23,12 +24,6 @@ def group_cards(
         DirectoryUnavailable: no server answers, or one stopped in the middle.
     """
     config = part.directory.config
-    graph = GroupGraph(config)
-    belonging = (config.id_attribute, *belonging_attributes(config))
-    for entry in part.directory.search(part.base, part.filter, belonging):
-        source_id = found.ids_by_dn.get(hash_dn(entry.dn))
-        if source_id is not None:
-            graph.add_person(source_id, entry)
     names = {}
     wanted = group_filter or config.group_filter
     for entry in part.directory.search(config.group_base, wanted, group_attributes(config)):

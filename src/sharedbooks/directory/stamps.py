@@ -49,6 +49,8 @@ def unsettled(stamps: Iterable[str]) -> set[str]:
 
 
 def _moment(stamp: str) -> datetime | None:
+    if not stamp.endswith("Z"):
+        return None
     try:
         return datetime.strptime(stamp[:14] + stamp[-1:], "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
