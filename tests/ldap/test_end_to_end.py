@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sharedbooks.vcard.contentlines import unfold
+from tests.http.client import Client
 from tests.ldap.site import PASSWORD
 from tests.support.configured import describe
 from tests.support.crowd import photo
@@ -138,3 +140,49 @@ def test_who_leaves_is_out_at_the_next_sync(
     give_command(server, "directory", "sync")
     assert status(server, "alice", PASSWORD) == 401
     assert status(server, "bob", PASSWORD) == 207
+
+
+@pytest.mark.databases("sqlite")
+def test_the_directory_is_a_book_on_every_phone(
+    directory: tuple[DirectoryServer, str], server: RunningServer, tmp_path: Path
+) -> None:
+    ldap, branch = directory
+    attribute = "jpegPhoto" if isinstance(ldap, OpenLdapServer) else "thumbnailPhoto"
+    boss = ldap.add_person("Jürgen Böß", branch, PASSWORD, telephoneNumber="+49 30 1")
+    alice = ldap.add_person("alice", branch, PASSWORD, manager=boss, **{attribute: photo(1)})
+    office = ldap.add_group("Office", branch, [alice, boss])
+    give_command(server, "directory", "book", "add", "staff", "--display-name", "Staff")
+    give_command(server, "directory", "sync")
+    give_command(server, "grant", "add", "staff", f"group:{office}", "write")
+
+    folder = Folder("alice", PASSWORD, tmp_path / "alice", f"{server.url}/")
+    folder.sync_well()
+    before = folder.cards("staff")
+    hers = next(unfold(content) for content in before.values() if b"\nFN:alice\n" in content)
+    his = next(content for content in before.values() if "\nFN:Jürgen Böß\n".encode() in content)
+    assert b64encode(photo(1)) in hers
+    assert "Jürgen Böß".encode() in hers.split(b"FN:alice")[1]
+    assert b"+49 30 1" in his
+
+    with Client(server.port, ("alice", PASSWORD)) as client:
+        token = client.sync("/alice/staff/").sync_token
+        name = "D:current-user-privilege-set"
+        assert client.find("/alice/staff/", name).privileges == {
+            "read", "read-current-user-privilege-set",
+        }  # fmt: skip
+        ldap.replace(boss, {"telephoneNumber": "+49 30 2"})
+        give_command(server, "directory", "sync")
+        [changed] = client.sync("/alice/staff/", token).hrefs
+        assert b"+49 30 2" in client.get(changed).body
+        assert client.put(changed, his).status == 403
+        assert client.delete(changed).status == 403
+    folder.sync_well()
+    after = folder.cards("staff")
+    assert {name for name in before if before[name] != after[name]} == {changed.split("/")[-1]}
+
+    folder.card("staff", "mine.vcf").write_bytes(hers.replace(b"UID:", b"UID:x"))
+    assert "403" in (refused := folder.sync()).stdout + refused.stderr
+    ldap.remove_values(office, {"member": alice})
+    give_command(server, "directory", "sync")
+    again = Folder("alice", PASSWORD, tmp_path / "again", f"{server.url}/")
+    assert again.books() == {"contacts"}
