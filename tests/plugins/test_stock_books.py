@@ -6,7 +6,7 @@ import pytest
 
 from sharedbooks.domain.principals import PrincipalKind, add_member, add_principal
 from tests.http.client import document
-from tests.http.world import BOOK_TYPE, fresh, vcard
+from tests.http.world import BOOK_TYPE, authority, fresh, vcard
 from tests.plugins.stock import MAX_CARD_SIZE, StockWorld
 
 CALENDAR_TYPE = (
@@ -324,3 +324,31 @@ class TestProperties:
         body = document("D:propfind", "<D:allprop/>")
         for path in ("/", alice.home, alice.contacts):
             assert alice.request("PROPFIND", path, body, {"Depth": "1"}).status == 207
+
+
+class TestBookOfADirectory:
+    @pytest.mark.parametrize("privilege", ["read", "write", "manage"])
+    def test_everybody_reads_and_nobody_writes(self, stock: StockWorld, privilege: str) -> None:
+        book = stock.directory_book("staff", vcard("ann"))
+        alice = stock.member()
+        stock.grant(book, alice, privilege)
+        path = alice.path(book)
+        assert alice.put(f"{alice.contacts}new.vcf", vcard("new")).status == 201
+        assert b"FN:Ann Example" in alice.get(f"{path}ann.vcf").body
+        shown = alice.find(path, "D:current-user-privilege-set").privileges
+        assert not shown & {"write", "write-content", "bind", "unbind"}
+        moves = [(f"{path}ann.vcf", f"{alice.contacts}a.vcf")]
+        moves += [(f"{alice.contacts}new.vcf", f"{path}new.vcf")]
+        answers = [
+            alice.put(f"{path}new.vcf", vcard("new")),
+            alice.put(f"{path}ann.vcf", vcard("ann", "Changed")),
+            alice.delete(f"{path}ann.vcf"),
+            alice.delete(path),
+            *(alice.request("MOVE", a, headers={"Destination": _url(stock, b)}) for a, b in moves),
+        ]
+        assert [answer.status for answer in answers] == [403] * 6
+        assert list(stock.stored(book).values()) == [vcard("ann")]
+
+
+def _url(stock: StockWorld, path: str) -> str:
+    return f"http://{authority(stock)}{path}"
