@@ -107,3 +107,11 @@ def test_books_that_are_gone_keep_their_name(office):
     office("user", "delete", "bob")
     [event] = [each for each in events(office) if each["kind"] == "card"]
     assert event["book"] == "bob/projects"
+
+
+def test_a_restore_is_an_event_of_the_database_it_made(office):
+    office("backup", "all.backup")
+    for path in office.folder.glob("sharedbooks.db*"):
+        path.unlink()
+    office("restore", "all.backup")
+    assert commands(office)[-1] == ("restore", {"path": "all.backup"})

@@ -1,6 +1,11 @@
 """``sharedbooks db``."""
 
-KNOWN = "0002"
+from pathlib import Path
+
+from sharedbooks.db import migrations
+
+[_FOLDER] = migrations.__path__
+KNOWN = max(path.name[:4] for path in Path(_FOLDER, "versions").glob("0*.py"))
 
 
 def test_status_and_upgrade(sharedbooks):

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import insert, inspect, select, text
 
+from sharedbooks.db import schema
 from sharedbooks.domain import books, credentials, homes
 from sharedbooks.domain.audit import Event, iterate_events, log_event
 from sharedbooks.domain.changes import changes_since
@@ -189,6 +190,61 @@ def test_the_log_forgets_contacts_and_keeps_accounts(device: Device) -> None:
         {"name": MAIL},
         {"texts": "erased", "n": 1},
     ]
+
+
+def test_where_cards_came_from_is_forgotten(ann: Device) -> None:
+    person, book_id = parse_person(MAIL), ann.access().book_id
+    with ann.database.write() as connection:
+        for uid in (UID, "bob"):
+            entry = {"book_id": book_id, "source_id": uid, "card_uid": uid, "is_group": False}
+            texts = {"dn_hash": "", "name": f"entry of {uid}", "stamp": ""}
+            connection.execute(insert(schema.directory_entries).values(**entry, **texts))
+        source = {"id": 1, "book_id": book_id, "name": "file"}
+        connection.execute(insert(schema.import_sources).values(source))
+        for uid in (UID, "bob"):
+            row = {"source_id": 1, "row_key": uid[:32], "card_uid": uid, "content_hash": ""}
+            connection.execute(insert(schema.import_rows).values(**row, marks=b""))
+    _erase(ann, person, _own(_look(ann, person)))
+    with ann.database.read() as connection:
+        for table in (schema.directory_entries, schema.import_rows):
+            assert connection.execute(select(table.c.card_uid)).scalars().all() == ["bob"]
+
+
+def test_merges_and_judgements_of_it_are_forgotten(ann: Device) -> None:
+    person, book_id = parse_person(MAIL), ann.access().book_id
+    pairs = [(UID, "x"), ("a", UID), ("a", "b")]
+    with ann.database.write() as connection:
+        for one, other in pairs:
+            values = {"book_id": book_id, "card_uid": one, "other_book_id": book_id}
+            more = {"other_uid": other, "at": 1, "actor_name": "root"}
+            connection.execute(insert(schema.distinct_cards).values(**values, **more))
+        for number, (kept, other) in enumerate(pairs, start=1):
+            values = {"id": number, "book_id": book_id, "kept_uid": kept}
+            connection.execute(insert(schema.card_merges).values(**values, at=1, actor_name="x"))
+            change = {"merge_id": number, "book_id": book_id, "revision": 1, "card_uid": other}
+            connection.execute(insert(schema.card_merge_changes).values(change))
+    _erase(ann, person, _own(_look(ann, person)))
+    with ann.database.read() as connection:
+        for column in (
+            schema.distinct_cards.c.card_uid,
+            schema.card_merges.c.kept_uid,
+        ):
+            assert connection.execute(select(column)).scalars().all() == ["a"]
+        changed = select(schema.card_merge_changes.c.card_uid)
+        assert connection.execute(changed).scalars().all() == ["b"]
+
+
+def test_every_table_that_names_cards_is_thought_of() -> None:
+    """A new one has to be erased from too: see ``erasure``."""
+    naming = {
+        table.name
+        for table in schema.metadata.sorted_tables
+        if any("uid" in column.name for column in table.columns)
+    }
+    assert naming == {
+        *("cards", "card_versions", "directory_entries", "import_rows"),
+        *("distinct_cards", "card_merges", "card_merge_changes"),
+    }
 
 
 def test_a_record_finds_what_an_old_backup_brings_back(ann: Device) -> None:

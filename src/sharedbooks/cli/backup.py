@@ -9,7 +9,7 @@ from sharedbooks.cli.commands import Command, Group, Invocation
 from sharedbooks.cli.failures import command
 from sharedbooks.cli.output import Row, say
 from sharedbooks.cli.progress import show_progress
-from sharedbooks.cli.store import new_sqlite_file, open_any_store, open_store, read_config
+from sharedbooks.cli.store import log_call, new_sqlite_file, open_any_store, open_store, read_config
 from sharedbooks.config.database_url import masked
 from sharedbooks.exchange.backup import check_backup, make_backup
 from sharedbooks.exchange.backup_file import Contents
@@ -86,6 +86,7 @@ def restore(invocation: Invocation, path: Path, *, move: bool) -> None:
     config = read_config(invocation)
     with new_sqlite_file(config), open_any_store(config) as store:
         contents = restore_backup(store.database, path, show_progress, move=move)
+        store.database.run_write(log_call)
     url = masked(config.database.url)
     say(
         invocation,

@@ -4,7 +4,7 @@ import click
 
 from sharedbooks.cli.commands import Group, Invocation
 from sharedbooks.cli.output import say, show_details
-from sharedbooks.cli.store import open_any_store, read_config
+from sharedbooks.cli.store import log_call, open_any_store, read_config
 from sharedbooks.config.database_url import masked
 from sharedbooks.db.upgrade import SchemaState, schema_status, upgrade_schema
 
@@ -42,6 +42,8 @@ def upgrade(invocation: Invocation) -> None:
     """Bring the database to the schema this program knows; a current one stays as it is."""
     with open_any_store(read_config(invocation)) as store:
         before = upgrade_schema(store.database)
+        if before.state is SchemaState.OLD:
+            store.database.run_write(log_call)
     document = {
         "database": masked(store.config.database.url),
         "before": before.found,

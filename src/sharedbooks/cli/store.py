@@ -5,8 +5,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
 from sharedbooks.cli.audited import describe_call
@@ -97,11 +99,16 @@ def open_store(invocation: Invocation) -> Iterator[Store]:
     """
     with open_any_store(read_config(invocation)) as store:
         require_current_schema(store.database)
-        called = describe_call()
-        if called is not None:
-            event = Event(now(), caller(), *called)
-            store.database.accompany_first_write(lambda connection: log_event(connection, event))
+        # The command comes before what it does.
+        store.database.accompany_first_write(partial(log_call, at=now()))
         yield store
+
+
+def log_call(connection: Connection, *, at: int | None = None) -> None:
+    """Write the command that runs, begun ``at`` that moment, into the audit log if it belongs."""
+    called = describe_call()
+    if called is not None:
+        log_event(connection, Event(now() if at is None else at, caller(), *called))
 
 
 def administrator(client: str) -> Actor:

@@ -11,9 +11,15 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sharedbooks.db.schema import (
     address_books,
     audit_events,
+    card_merge_changes,
+    card_merges,
     card_properties,
     card_versions,
     cards,
+    directory_entries,
+    distinct_cards,
+    import_rows,
+    import_sources,
     removed_names,
 )
 from sharedbooks.db.search_index import forget_text
@@ -202,6 +208,8 @@ def _erase_cards(connection: Connection, book_id: int, uids: list[str], done: Er
     connection.execute(delete(cards).where(of_cards))
     done.cards += len(living)
     done.versions += connection.execute(delete(card_versions).where(of_versions)).rowcount
+    _forget_origins(connection, book_id, uids)
+    _forget_judgements(connection, book_id, uids)
     if living:
         last = raise_revision(connection, book_id, len(living))
         rows = [
@@ -210,6 +218,40 @@ def _erase_cards(connection: Connection, book_id: int, uids: list[str], done: Er
         ]
         connection.execute(insert(removed_names), rows)
     _forget_names(connection, book_id, names)
+
+
+def _forget_origins(connection: Connection, book_id: int, uids: list[str]) -> None:
+    """Forget from which rows of files and entries of directories the cards came."""
+    sources = select(import_sources.c.id).where(import_sources.c.book_id == book_id)
+    connection.execute(
+        delete(import_rows).where(
+            import_rows.c.source_id.in_(sources), import_rows.c.card_uid.in_(uids)
+        )
+    )
+    connection.execute(
+        delete(directory_entries).where(
+            directory_entries.c.book_id == book_id, directory_entries.c.card_uid.in_(uids)
+        )
+    )
+
+
+def _forget_judgements(connection: Connection, book_id: int, uids: list[str]) -> None:
+    """Forget merges with the cards, which cannot be undone any more, and what they are not."""
+    merged = select(card_merge_changes.c.merge_id).where(
+        card_merge_changes.c.book_id == book_id, card_merge_changes.c.card_uid.in_(uids)
+    )
+    merges = set(connection.execute(merged).scalars())
+    merges.update(
+        connection.execute(
+            select(card_merges.c.id).where(
+                card_merges.c.book_id == book_id, card_merges.c.kept_uid.in_(uids)
+            )
+        ).scalars()
+    )
+    connection.execute(delete(card_merges).where(card_merges.c.id.in_(merges)))
+    one = (distinct_cards.c.book_id == book_id) & distinct_cards.c.card_uid.in_(uids)
+    other = (distinct_cards.c.other_book_id == book_id) & distinct_cards.c.other_uid.in_(uids)
+    connection.execute(delete(distinct_cards).where(one | other))
 
 
 def _forget_names(connection: Connection, book_id: int, names: Iterable[str]) -> None:

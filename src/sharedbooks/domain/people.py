@@ -14,7 +14,10 @@ from sharedbooks.db.schema import (
     card_versions,
     cards,
     credentials,
+    directory_books,
+    directory_entries,
     login_failures,
+    login_names,
     mounts,
     principals,
 )
@@ -37,7 +40,8 @@ class Place(StrEnum):
     DEVICE = "device"
     HOME = "home"
     BOOK = "book"
-    LOGIN = "failed login"
+    DIRECTORY = "directory"
+    LOGIN = "login"
     AUDIT = "audit log"
 
 
@@ -232,6 +236,16 @@ _ELSEWHERE: tuple[tuple[Place, Select[Any]], ...] = (
             address_books.c.display_name,
             address_books.c.description,
         ),
+    ),
+    (
+        Place.DIRECTORY,
+        select(address_books.c.name, directory_books.c.synced_at, directory_entries.c.name)
+        .join(directory_books, directory_books.c.book_id == directory_entries.c.book_id)
+        .join(address_books, address_books.c.id == directory_entries.c.book_id),
+    ),
+    (
+        Place.LOGIN,
+        select(login_names.c.name, _NO_MOMENT, login_names.c.name),
     ),
     (
         Place.LOGIN,

@@ -1,7 +1,6 @@
 """One person, known by a mail address, phone or name, looked for in cards and other texts."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
 from functools import cached_property
@@ -27,6 +26,9 @@ _NUMBER_IN_TEXT = re.compile(r"\+?\d[\d\s().\-/\u00a0]{4,30}\d")
 _ESCAPED_MAILTO = re.compile(r"\s*(?:mailto:)?\s*(\S+)\s*", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _URN = "urn:uuid:"
+# Arabic, Persian and fullwidth digits in UTF-8.
+_OTHER_DIGITS = re.compile(rb"\xd9[\xa0-\xa9]|\xdb[\xb0-\xb9]|\xef\xbc[\x90-\x99]")
+_COMBINING = re.compile(r"[\u0300-\u036f]+")
 _LONGEST_TEXT = 100_000
 """Characters of a value that are looked through; a longer one is a picture."""
 _SHOWN = 200
@@ -88,9 +90,13 @@ class Person:
     def may_be_in(self, octets: bytes) -> bool:
         """Tell quickly whether it is worth the while to read a card."""
         flat = unfold(octets).lower()
-        if not flat.isascii() or b"quoted-printable" in flat:
+        if b"quoted-printable" in flat:
             return True
-        return self._trace.search(flat) is not None
+        if flat.isascii() or self.kind is PersonKind.MAIL:
+            return self._trace.search(flat) is not None
+        if self.kind is PersonKind.PHONE:
+            return self._trace.search(flat) is not None or _OTHER_DIGITS.search(flat) is not None
+        return self._longest_word in _plain(flat.decode(errors="replace")[:_LONGEST_TEXT])
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -105,8 +111,12 @@ class Person:
         if self.kind is PersonKind.PHONE:
             digits = [re.escape(digit.encode()) for digit in self.key[-_LAST_DIGITS:]]
             return re.compile(rb"[^0-9a-z]{0,6}".join(digits))
-        longest = max(_WORD.findall(self.key), key=len)
-        return re.compile(re.escape(longest.encode()) if longest.isascii() else b"")
+        return re.compile(re.escape(self._longest_word.encode()))
+
+    @cached_property
+    def _longest_word(self) -> str:
+        words: list[str] = _WORD.findall(self.key)
+        return max(words, key=len)
 
 
 def parse_person(text: str, country: str = "") -> Person:
@@ -213,7 +223,7 @@ def _plain(text: str) -> str:
     folded = fold_text(text)
     if folded.isascii():
         return folded
-    return "".join(c for c in folded if not unicodedata.combining(c))
+    return _COMBINING.sub("", folded)
 
 
 def _digits(text: str) -> str:

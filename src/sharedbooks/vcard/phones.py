@@ -57,6 +57,9 @@ def read_phone(text: str, country: str) -> Phone | None:
     except NumberParseException:
         return None
     number = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+    is_valid = phonenumbers.is_valid_number(parsed)
+    if text == number:
+        return Phone(number, is_valid, is_whole=True)
     digits = _BESIDE_DIGITS.sub("", _URI.sub("", text))
     nation = str(parsed.country_code)
     significant = number.removeprefix(f"+{nation}")
@@ -64,7 +67,6 @@ def read_phone(text: str, country: str) -> Phone | None:
     before = digits.removesuffix(significant)
     known = {"", nation, f"00{nation}", trunk, f"{nation}{trunk}", f"00{nation}{trunk}"}
     is_whole = digits.isdecimal() and digits.endswith(significant) and before in known
-    is_valid = phonenumbers.is_valid_number(parsed)
     return Phone(number, is_valid, is_whole, parsed.extension or "")
 
 
