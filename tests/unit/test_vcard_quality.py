@@ -125,7 +125,7 @@ def test_a_phone_in_good_form_or_of_an_unknown_country_is_no_problem() -> None:
 def test_an_extension_and_letters_are_not_lost() -> None:
     card = vcard("ann", "Ann", "TEL:044 668 18 00 ext. 12", "TEL:+1 800 FLOWERS")
     assert fix_card(card, "CH") == (card, [])
-    assert read_phone("044 668 18 00 ext. 12", "CH") == ("+41446681800", True, False)
+    assert read_phone("044 668 18 00 ext. 12", "CH") == ("+41446681800", True, False, "12")
 
 
 @pytest.mark.parametrize(
