@@ -4,6 +4,7 @@ import click
 
 from sharedbooks.cli.commands import Group
 from sharedbooks.cli.directory_book import book
+from sharedbooks.cli.directory_check import check
 from sharedbooks.cli.directory_sync import sync
 
 
@@ -12,5 +13,6 @@ def directory() -> None:
     """Directories of people and groups (LDAP, Active Directory)."""
 
 
+directory.add_command(check)
 directory.add_command(sync)
 directory.add_command(book)

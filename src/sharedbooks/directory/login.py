@@ -23,6 +23,7 @@ from sharedbooks.domain.checked_passwords import find_checked, remember_checked,
 from sharedbooks.domain.credentials import PasswordHasher, find_device, find_user_by_source
 from sharedbooks.domain.directory_login import Proof
 from sharedbooks.domain.directory_memberships import refresh_memberships
+from sharedbooks.domain.directory_principals import Bar
 from sharedbooks.domain.password_tries import Account, TryLimit
 from sharedbooks.domain.principals import Principal
 from sharedbooks.errors import Conflict, DirectoryUnavailable, InvalidName
@@ -140,8 +141,8 @@ class DirectoryLogins:
         if bar is None:
             return False
         _logger.info("directory %s: %s is %s", login.directory, login.entry.dn, bar)
-        if is_known:
-            # So that their app passwords end too, and not only at the next sync.
+        if is_known and bar is not Bar.LOCKED:
+            # So that their app passwords end too, and not only at the next sync. A lock passes.
             self._written(lambda connection: _ensure(connection, login).id)
         return True
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from sharedbooks.config import DirectoryConfig
 from sharedbooks.directory.connection import Directory
@@ -59,6 +60,17 @@ def find_route(
     return None
 
 
+def find_people(route: Route) -> list[tuple[int, Entry]]:
+    """Return every entry that fits a login, with its rank; the lowest comes first and counts most.
+
+    Raises:
+        DirectoryUnavailable: no server answers.
+    """
+    config = route.directory.config
+    found = route.directory.search(config.user_base, login_filter(route), _attributes(config))
+    return sorted(((_rank(config, route, entry), entry) for entry in found), key=itemgetter(0))
+
+
 def find_person(route: Route) -> Entry | None:
     """Return the entry of the person who logs in, or None if there is none, or no telling which.
 
@@ -68,15 +80,15 @@ def find_person(route: Route) -> Entry | None:
     Raises:
         DirectoryUnavailable: no server answers.
     """
-    directory = route.directory
-    config = directory.config
-    found = list(directory.search(config.user_base, login_filter(route), _attributes(config)))
-    ranked = sorted(((_rank(config, route, entry), entry) for entry in found), key=lambda x: x[0])
+    ranked = find_people(route)
     if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
         _logger.warning(
-            "directory %s: %r is the login of %s", directory, route.names[0],
-            " and of ".join(entry.dn for _, entry in ranked[:2]),
-        )  # fmt: skip
+            "directory %s: %r is the login of %s and of %s",
+            route.directory,
+            route.names[0],
+            ranked[0][1].dn,
+            ranked[1][1].dn,
+        )
         return None
     return ranked[0][1] if ranked else None
 

@@ -129,10 +129,33 @@ class Session:
         return BindAnswer(accepted=code == results.RESULT_SUCCESS, wrong=wrong)
 
     @property
+    def encryption(self) -> str:
+        """The version of TLS, or empty without it."""
+        socket = self._connection.socket
+        return (socket.version() or "") if isinstance(socket, ssl.SSLSocket) else ""
+
+    @property
     def certificate(self) -> bytes | None:
         """The server's certificate (DER), or None without TLS."""
         socket = self._connection.socket
         return socket.getpeercert(binary_form=True) if isinstance(socket, ssl.SSLSocket) else None
+
+    @property
+    def certificate_fields(self) -> dict[str, Any]:
+        """What the server's certificate says, if it is trusted; see ``ssl.SSLSocket``."""
+        socket = self._connection.socket
+        return (socket.getpeercert() or {}) if isinstance(socket, ssl.SSLSocket) else {}
+
+    def has_entry(self, dn: str) -> bool:
+        """True if there is an entry of that name which may be read.
+
+        Raises:
+            Refused: the server gave an error.
+        """
+        found, _ = self.search(
+            dn, "(objectClass=*)", ["1.1"], scope=Scope.BASE, page_size=1, cookie=None
+        )
+        return bool(found)
 
     def search(
         self,

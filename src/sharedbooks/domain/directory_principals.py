@@ -115,6 +115,14 @@ def put_user(connection: Connection, source: str, wanted: DirectoryPrincipal) ->
     )
 
 
+def find_principals_by_source(
+    connection: Connection, kind: PrincipalKind, source: str, source_ids: Sequence[str]
+) -> list[Principal]:
+    """Return the principals here that have one of those stable ids in a directory, by name."""
+    statement = _ALL.where(principals.c.source == source, principals.c.source_id.in_(source_ids))
+    return _read(connection, statement.order_by(principals.c.name), kind)
+
+
 def plan_users(
     source: str,
     wanted: Sequence[DirectoryPrincipal],

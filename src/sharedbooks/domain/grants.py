@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -17,7 +18,13 @@ from sqlalchemy import (
     update,
 )
 
-from sharedbooks.db.schema import address_books, grants, memberships, principals
+from sharedbooks.db.schema import (
+    ORGANISATION_ID,
+    address_books,
+    grants,
+    memberships,
+    principals,
+)
 from sharedbooks.db.types import now
 from sharedbooks.domain.books import Book
 from sharedbooks.domain.principals import Principal, PrincipalKind, lock_principal
@@ -145,3 +152,27 @@ def explain(connection: Connection, user: Principal, book: Book) -> Sequence[Rea
         to = "the user" if kind == PrincipalKind.USER.value else f"group {name}"
         reasons.append(Reason(Privilege(privilege), f"granted to {to}"))
     return reasons
+
+
+def grants_to(connection: Connection, principal_ids: Sequence[int]) -> Sequence[tuple[Any, ...]]:
+    """Return what has been granted to any of some principals, by book.
+
+    Each row is the book's name, the name of the user who owns it (None for the organisation), the
+    number of the privilege, and kind and name of the grantee.
+    """
+    owner = principals.alias("owner")
+    rows = connection.execute(
+        select(
+            address_books.c.name,
+            case((address_books.c.owner_id != ORGANISATION_ID, owner.c.name)),
+            grants.c.privilege,
+            principals.c.kind,
+            principals.c.name,
+        )
+        .join(address_books, address_books.c.id == grants.c.book_id)
+        .join(owner, owner.c.id == address_books.c.owner_id)
+        .join(principals, principals.c.id == grants.c.principal_id)
+        .where(grants.c.principal_id.in_(principal_ids), address_books.c.deletion == 0)
+        .order_by(address_books.c.name, owner.c.name, principals.c.name)
+    )
+    return [tuple(row) for row in rows]
