@@ -163,7 +163,7 @@ class Request:
         So that a client that sends slowly does it before it has a database session.
         """
         length = self._environ.get("CONTENT_LENGTH") or ""
-        if length.isascii() and length.isdigit() and int(length) <= _SHORT:
+        if self._body is None and length.isascii() and length.isdigit() and int(length) <= _SHORT:
             self._body = self._read_body()
 
     def _read_body(self) -> bytes:

@@ -123,7 +123,7 @@ class DirectoryLogins:
     def _take_as_long(self, directory: Directory, password: str) -> None:
         """Do what a wrong password costs, so that time does not tell which names there are."""
         directory.try_password(f"cn=nobody-of-this-name,{directory.config.user_base}", password)
-        self._hasher.verify(password, None)
+        self._hasher.hash_for_a_while(password)
 
     def _proven(self, login: _Login, *, accepted: bool) -> Proof | None:
         """Return the proof for a user who is known, and will be by this login name too."""
@@ -197,7 +197,7 @@ class DirectoryLogins:
         if answer.accepted:
             return self._accept(login, groups)
         if answer.wrong:
-            secret_hash = self._hasher.hash(login.password)
+            secret_hash = self._hasher.hash_for_a_while(login.password)
             self._database.run_write(
                 lambda connection: password_tries.note_refused(
                     connection, login.account, secret_hash, login.stamp
@@ -210,7 +210,7 @@ class DirectoryLogins:
 
     def _accept(self, login: _Login, groups: frozenset[str]) -> Proof | None:
         cache = login.directory.config.cache
-        secret_hash = self._hasher.hash(login.password) if cache else None
+        secret_hash = self._hasher.hash_for_a_while(login.password) if cache else None
 
         def write(connection: Connection) -> int:
             user = _ensure(connection, login)
@@ -225,7 +225,7 @@ class DirectoryLogins:
         if user_id is None:
             self._database.run_write(partial(password_tries.note_accepted, account=login.account))
             return None
-        return Proof(user_id, accepted=True)
+        return Proof(user_id, accepted=True, secret_hash=secret_hash or "")
 
     def _written(self, work: Callable[[Connection], int]) -> int | None:
         """Return what ``work`` returns, or None where the person can be no user here."""

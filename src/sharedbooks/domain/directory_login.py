@@ -12,10 +12,12 @@ class Proof:
         user_id: the user it is.
         accepted: whether the password is theirs; otherwise it is only known who they are, and the
             password may be one of their app passwords.
+        secret_hash: what an accepted password is kept as; empty if it is not kept.
     """
 
     user_id: int
     accepted: bool
+    secret_hash: str = ""
 
 
 class Directories(Protocol):

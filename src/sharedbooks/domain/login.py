@@ -74,8 +74,8 @@ class Authenticator:
     disabled user count at once, since each request reads them. A login that is refused again and
     again (a phone with an old password, or of somebody who left) counts as one failure.
 
-    What a directory accepted is a row of the database, slowly hashed as a user's own password is,
-    and good for a while in every process. Local users are looked for first.
+    What a directory accepted is a row of the database, slowly hashed, and good for a while in every
+    process. Local users are looked for first.
 
     Args:
         database: where failures are counted and uses noted.
@@ -200,6 +200,9 @@ class Authenticator:
             source = user.source
             credential = find_device(known, password)
             accepted = proof is not None and proof.accepted
+            if proof is not None and proof.secret_hash:
+                # It need not be hashed a second time to be known.
+                self._accepted.add((user.name, password, proof.secret_hash))
             if user.enabled and credential is not None:
                 self._note(credential, origin)
                 return Member(user, credential.label, origin)
