@@ -1,7 +1,7 @@
 """What a directory was asked about: passwords it accepted a short while ago, and login names.
 
-All processes share it. A password is kept slowly hashed, since it is worth as much as one of a local
-user for as long as it is kept.
+All processes share it. A password is kept slowly hashed, since it is worth as much as one of a
+local user for as long as it is kept.
 """
 
 import unicodedata
