@@ -37,7 +37,7 @@ def test_all_commands_are_there():
         *("book restore", "card", "card list", "card show", "card restore", "history"),
         *("backup", "backup create", "backup verify", "restore", "maintenance"),
         *("trash", "trash list", "trash restore"),
-        *("directory", "directory sync"),
+        *("directory", "directory check", "directory sync"),
         *("directory book", "directory book add", "directory book list", "directory book show"),
         *("directory book remove", "directory book sync"),
         *("import", "export", "serve", "healthcheck", "doctor"),
