@@ -30,10 +30,12 @@ OCTETS, JSON, VALUE = "octets", "json", "value"
 """The kinds of column."""
 
 _COMPRESSION = 4
-"""Half the time of gzip's default, for some percent of the size."""
+"""Much quicker than the best, for some percent of the size."""
 _BUFFER = 1024 * 1024
 _ROWS_A_BATCH = 500
 _OCTETS_A_BATCH = 4 * 1024 * 1024
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 
 Row = list[Any]
 
@@ -197,7 +199,8 @@ class _Reader:
 
     def _parsed(self, line: bytes) -> Any:
         try:
-            return json.loads(line)
+            # json.loads would look for the encoding of octets first, line by line.
+            return json.loads(line.decode())
         except ValueError as error:
             raise self._damaged("this is no JSON") from error
 
@@ -251,4 +254,4 @@ def _encoded(row: Sequence[Any], octets: Sequence[int]) -> Sequence[Any]:
 
 
 def _line(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return _ENCODER.encode(value).encode() + b"\n"
