@@ -39,8 +39,8 @@ def main() -> None:
     if arguments.find_in:
         _measure(arguments.find_in)
         return
-    print("| cards | seconds | peak memory, MiB | pairs |")
-    print("| ---: | ---: | ---: | ---: |")
+    print("| cards | seconds | of processor | peak memory, MiB | pairs |")
+    print("| ---: | ---: | ---: | ---: | ---: |")
     for total in arguments.cards:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
             folder = Path(name)
@@ -58,9 +58,12 @@ def _measure(folder: Path) -> None:
     start = time.perf_counter()
     found = json.loads(_run(folder, "duplicates", "find", "crm", "--country", "CH", "--json"))
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
     cards = (folder / "book.vcf").read_bytes().count(b"BEGIN:VCARD")
-    print(f"| {cards:,} | {seconds:.1f} | {peak:.0f} | {len(found):,} |", flush=True)
+    print(
+        f"| {cards:,} | {seconds:.1f} | {processor:.1f} | {peak:.0f} | {len(found):,} |", flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -126,4 +126,4 @@ def test_progress_counts_cards_and_pairs(device: Device) -> None:
 
     with device.database.read() as connection:
         list(find_duplicates(connection, books.list_books(connection), progress=progress))
-    assert seen == {"Reading": [None, 1, 1], "Comparing": [1, 1]}
+    assert seen == {"Reading": [2, 1, 1], "Comparing": [1, 1]}

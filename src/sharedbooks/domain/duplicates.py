@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select
 from sharedbooks.db.schema import cards, distinct_cards
 from sharedbooks.db.types import now
 from sharedbooks.domain.book_checks import get_checks
-from sharedbooks.domain.books import Book
+from sharedbooks.domain.books import Book, count_cards
 from sharedbooks.domain.history import Actor
 from sharedbooks.errors import Conflict
 from sharedbooks.identifiers import BookReference
@@ -156,7 +156,8 @@ def _read_cards(
     """Give the cards of the books to ``candidates``; return their ids by the numbers given."""
     ids = array("q")
     streamed = {"yield_per": _CARDS_A_FETCH}
-    with progress("Reading", None) as advance:
+    total = sum(count_cards(connection, book.id) for book in books)
+    with progress("Reading", total) as advance:
         for book in books:
             region = get_checks(connection, book.id).country if country is None else country
             # Closed also on an error: MariaDB would take no other statement meanwhile.
