@@ -8,14 +8,16 @@ import pytest
 from sharedbooks.db.engine import Database
 from sharedbooks.domain import books
 from sharedbooks.domain.book_checks import set_checks
-from sharedbooks.domain.duplicates import (
-    DuplicatePair,
+from sharedbooks.domain.distinct_cards import (
     dismiss_pair,
-    find_duplicates,
+    forget_cards,
     forget_dismissal,
     list_distinct,
 )
+from sharedbooks.domain.duplicates import DuplicatePair, find_duplicates
 from sharedbooks.domain.history import Actor
+from sharedbooks.domain.merge_undo import list_merges
+from sharedbooks.domain.merging import MergeInput, merge_cards
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.errors import Conflict
 from sharedbooks.matching.scoring import DEFAULT_THRESHOLD
@@ -112,6 +114,23 @@ def test_pairs_judged_different_stay_so(device: Device, database: Database) -> N
     assert len(find(device)) == 1
     with pytest.raises(Conflict):
         database.run_write(lambda c: dismiss_pair(c, one, one, JUDGE))
+
+
+def test_erased_cards_leave_no_trace(device: Device, database: Database) -> None:
+    names = ("a", "b", "c", "d", "e")
+    for uid in names:
+        device.put(f"{uid}.vcf", vcard(uid, "Rosa Baumgartner"))
+    book_id = device.access().book_id
+    a, b, c, d, e = ((book_id, uid) for uid in names)
+    with database.write() as connection:
+        dismiss_pair(connection, a, b, JUDGE)
+        dismiss_pair(connection, b, e, JUDGE)
+        dismiss_pair(connection, d, e, JUDGE)
+        merge_cards(connection, MergeInput(a), [MergeInput(c)], JUDGE, max_card_size=1000)
+        merge_cards(connection, MergeInput(d), [MergeInput(b)], JUDGE, max_card_size=1000)
+        forget_cards(connection, book_id, ["a", "b"])
+        assert [(pair.left, pair.right) for pair in list_distinct(connection, book_id)] == [(d, e)]
+        assert list_merges(connection, book_id) == []
 
 
 def test_progress_counts_cards_and_pairs(device: Device) -> None:

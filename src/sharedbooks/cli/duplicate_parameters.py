@@ -7,7 +7,7 @@ import click
 from sqlalchemy import Connection
 
 from sharedbooks.cli.lookup import find_book, find_card
-from sharedbooks.domain.duplicates import CardKey
+from sharedbooks.domain.distinct_cards import CardKey
 from sharedbooks.identifiers import BookReference, parse_book_reference
 
 CardArgument = tuple[BookReference, str]

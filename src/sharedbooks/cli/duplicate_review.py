@@ -20,13 +20,8 @@ from sharedbooks.cli.progress import show_progress
 from sharedbooks.cli.store import Store, administrator, open_store
 from sharedbooks.domain.book_checks import parse_country
 from sharedbooks.domain.cards import Card, find_name_of_uid, get_card
-from sharedbooks.domain.duplicates import (
-    CardKey,
-    DuplicateCard,
-    DuplicatePair,
-    dismiss_pair,
-    find_duplicates,
-)
+from sharedbooks.domain.distinct_cards import CardKey, dismiss_pair
+from sharedbooks.domain.duplicates import DuplicateCard, DuplicatePair, find_duplicates
 from sharedbooks.domain.merging import order_by_richness
 from sharedbooks.errors import SharedbooksError
 from sharedbooks.identifiers import BookReference

@@ -24,13 +24,8 @@ from sharedbooks.cli.progress import show_progress
 from sharedbooks.cli.store import administrator, open_store
 from sharedbooks.domain.book_checks import parse_country
 from sharedbooks.domain.books import list_books
-from sharedbooks.domain.duplicates import (
-    DuplicatePair,
-    dismiss_pair,
-    find_duplicates,
-    forget_dismissal,
-    list_distinct,
-)
+from sharedbooks.domain.distinct_cards import dismiss_pair, forget_dismissal, list_distinct
+from sharedbooks.domain.duplicates import DuplicatePair, find_duplicates
 from sharedbooks.identifiers import BookReference
 from sharedbooks.matching.scoring import DEFAULT_THRESHOLD
 

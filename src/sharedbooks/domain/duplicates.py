@@ -1,4 +1,4 @@
-"""Cards that may be of one person, within and across books, and pairs judged to be of two."""
+"""Cards that may be of one person, within and across books."""
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -6,14 +6,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select
+from sqlalchemy import Connection, bindparam, select
 
-from sharedbooks.db.schema import cards, distinct_cards
-from sharedbooks.db.types import now
+from sharedbooks.db.schema import cards
 from sharedbooks.domain.book_checks import get_checks
 from sharedbooks.domain.books import Book, count_cards
-from sharedbooks.domain.history import Actor
-from sharedbooks.errors import Conflict
+from sharedbooks.domain.distinct_cards import CardKey, distinct_keys, ordered_keys
 from sharedbooks.identifiers import BookReference
 from sharedbooks.matching.candidates import Candidates
 from sharedbooks.matching.features import read_features
@@ -41,21 +39,6 @@ _SUMMARIES = select(
     cards.c.content_hash,
     cards.c.display_name,
 ).where(cards.c.id.in_(bindparam("ids", expanding=True)))
-_DISTINCT = select(
-    distinct_cards.c.book_id,
-    distinct_cards.c.card_uid,
-    distinct_cards.c.other_book_id,
-    distinct_cards.c.other_uid,
-)
-_SAME_PAIR = (
-    distinct_cards.c.book_id == bindparam("one_book"),
-    distinct_cards.c.card_uid == bindparam("one_uid"),
-    distinct_cards.c.other_book_id == bindparam("another_book"),
-    distinct_cards.c.other_uid == bindparam("another_uid"),
-)
-
-CardKey = tuple[int, str]
-"""A card over time: the id of its book, and its UID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +76,6 @@ class DuplicatePair:
     evidence: tuple[Evidence, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DistinctPair:
-    """Two cards that somebody judged to be of two people; ``at`` as the database has it."""
-
-    left: CardKey
-    right: CardKey
-    at: int
-    actor_name: str
-
-
 def _no_progress(_what: str, _total: int | None) -> AbstractContextManager[Callable[[int], None]]:
     return nullcontext(lambda _steps: None)
 
@@ -128,7 +101,7 @@ def find_duplicates(
         progress: see ``Progress``.
     """
     references = {book.id: book.reference for book in books}
-    distinct = _distinct_keys(connection, list(references))
+    distinct = distinct_keys(connection, list(references))
     with Candidates() as candidates:
         ids = _read_cards(connection, books, candidates, country, progress)
         rarity = candidates.rarity()
@@ -140,7 +113,7 @@ def find_duplicates(
             known = {row[0]: _summary(row, references) for row in rows}
             for score, left, right in some:
                 pair = known[ids[left]], known[ids[right]]
-                if _ordered(pair[0].key, pair[1].key) not in distinct:
+                if ordered_keys(pair[0].key, pair[1].key) not in distinct:
                     told = compare(candidates.features(left), candidates.features(right), rarity)
                     evidence = [each for each in told.evidence if abs(each.bits) >= _TELLING]
                     yield DuplicatePair(*pair, score, tuple(evidence))
@@ -190,64 +163,3 @@ def _scored(
 def _summary(row: Any, references: dict[int, BookReference]) -> DuplicateCard:
     card_id, book_id, *rest = row
     return DuplicateCard(card_id, book_id, references[book_id], *rest)
-
-
-def _ordered(one: CardKey, other: CardKey) -> tuple[CardKey, CardKey]:
-    return (one, other) if one <= other else (other, one)
-
-
-def _distinct_keys(connection: Connection, book_ids: Sequence[int]) -> set[tuple[CardKey, CardKey]]:
-    rows = connection.execute(_DISTINCT.where(distinct_cards.c.book_id.in_(book_ids)))
-    return {((book, uid), (other_book, other)) for book, uid, other_book, other in rows}
-
-
-def dismiss_pair(connection: Connection, one: CardKey, other: CardKey, actor: Actor) -> bool:
-    """Note that two cards are of different people; return False if that is known already.
-
-    The pair stays judged whatever becomes of the cards, as long as they keep book and UID.
-
-    Raises:
-        Conflict: both are the same card.
-    """
-    if one == other:
-        raise Conflict("A card cannot differ from itself.")
-    key = _pair_key(one, other)
-    if connection.execute(select(distinct_cards.c.at).where(*_SAME_PAIR), key).first():
-        return False
-    values = {
-        "book_id": key["one_book"],
-        "card_uid": key["one_uid"],
-        "other_book_id": key["another_book"],
-        "other_uid": key["another_uid"],
-        "at": now(),
-        "actor_name": actor.name[:255],
-    }
-    connection.execute(insert(distinct_cards).values(values))
-    return True
-
-
-def forget_dismissal(connection: Connection, one: CardKey, other: CardKey) -> bool:
-    """Take back that two cards were judged different; return False if they were not."""
-    done = connection.execute(delete(distinct_cards).where(*_SAME_PAIR), _pair_key(one, other))
-    return done.rowcount > 0
-
-
-def list_distinct(connection: Connection, book_id: int) -> list[DistinctPair]:
-    """Return the pairs judged different in which a card of the book is, oldest first."""
-    rows = connection.execute(
-        _DISTINCT.add_columns(distinct_cards.c.at, distinct_cards.c.actor_name)
-        .where(or_(distinct_cards.c.book_id == book_id, distinct_cards.c.other_book_id == book_id))
-        .order_by(distinct_cards.c.at, distinct_cards.c.card_uid, distinct_cards.c.other_uid)
-    )
-    return [
-        DistinctPair((book, uid), (other_book, other), at, actor_name)
-        for book, uid, other_book, other, at, actor_name in rows
-    ]
-
-
-def _pair_key(one: CardKey, other: CardKey) -> dict[str, int | str]:
-    first, second = _ordered(one, other)
-    return {
-        "one_book": first[0], "one_uid": first[1],
-        "another_book": second[0], "another_uid": second[1],
-    }  # fmt: skip

@@ -25,6 +25,7 @@ from sharedbooks.db.schema import (
 from sharedbooks.db.search_index import forget_text
 from sharedbooks.domain.cards import get_cards_by_id, replace_card
 from sharedbooks.domain.changes import raise_revision
+from sharedbooks.domain.distinct_cards import forget_cards
 from sharedbooks.domain.history import Actor
 from sharedbooks.domain.people import pages
 from sharedbooks.domain.prepared_cards import prepare_card
@@ -217,6 +218,7 @@ def _erase_cards(connection: Connection, book_id: int, uids: list[str], done: Er
             for number, (_, name) in enumerate(living)
         ]
         connection.execute(insert(removed_names), rows)
+    forget_cards(connection, book_id, uids)
     _forget_names(connection, book_id, names)
 
 

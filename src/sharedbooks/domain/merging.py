@@ -18,13 +18,15 @@ from sharedbooks.domain.cards import (
     replace_card,
 )
 from sharedbooks.domain.changes import raise_revision
-from sharedbooks.domain.duplicates import CardKey, DuplicateCard, DuplicatePair
+from sharedbooks.domain.distinct_cards import CardKey
+from sharedbooks.domain.duplicates import DuplicateCard, DuplicatePair
 from sharedbooks.domain.history import Actor
 from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.errors import Conflict, NotFound
-from sharedbooks.matching.members import plain_uid, refer_to
+from sharedbooks.matching.members import refer_to
 from sharedbooks.matching.union import unite
 from sharedbooks.vcard.index import MAX_VALUE_LENGTH, fold_text
+from sharedbooks.vcard.persons import plain_uid
 
 _GROUP = "group"
 _GROUPS = select(card_properties.c.card_id).where(

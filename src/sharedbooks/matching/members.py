@@ -3,18 +3,10 @@
 from collections.abc import Set as AbstractSet
 
 from sharedbooks.vcard.convert import stated_version
+from sharedbooks.vcard.persons import REFERENCES, plain_uid
 from sharedbooks.vcard.properties import Property, card_lines, read_property, write_property
 
-MEMBER_PROPERTIES = frozenset({"MEMBER", "X-ADDRESSBOOKSERVER-MEMBER"})
-
-_REFERENCES = MEMBER_PROPERTIES | {"RELATED"}
-_SCHEME = "urn:uuid:"
-
-
-def plain_uid(text: str) -> str:
-    """Return a UID as references are compared: without ``urn:uuid:``, in lower case."""
-    folded = text.strip().lower()
-    return folded.removeprefix(_SCHEME)
+_URN = "urn:uuid:"
 
 
 def refer_to(octets: bytes, gone: AbstractSet[str], kept: str | None) -> bytes:
@@ -32,7 +24,7 @@ def refer_to(octets: bytes, gone: AbstractSet[str], kept: str | None) -> bytes:
     """
     lines = card_lines(octets)
     version = stated_version(lines)
-    props = {line.line: read_property(line, version) for line in lines if line.name in _REFERENCES}
+    props = {line.line: read_property(line, version) for line in lines if line.name in REFERENCES}
     named = {_meaning(prop) for prop in props.values() if plain_uid(prop.value) not in gone}
     written = []
     for line in lines:
@@ -49,12 +41,12 @@ def refer_to(octets: bytes, gone: AbstractSet[str], kept: str | None) -> bytes:
 
 def _reference(like: str, card_uid: str) -> str:
     """Return a reference to a UID in the form of another one."""
-    if not like.strip().lower().startswith(_SCHEME):
+    if not like.strip().lower().startswith(_URN):
         return card_uid
-    is_urn = card_uid.lower().startswith(_SCHEME)
-    return card_uid if is_urn else _SCHEME + card_uid
+    is_urn = card_uid.lower().startswith(_URN)
+    return card_uid if is_urn else _URN + card_uid
 
 
 def _meaning(prop: Property) -> tuple[str, str, tuple[str, ...]]:
-    types = () if prop.name in MEMBER_PROPERTIES else tuple(sorted(map(str.upper, prop.types())))
-    return prop.name, plain_uid(prop.value), types
+    # Members have no types; somebody may be related in several ways.
+    return prop.name, plain_uid(prop.value), tuple(sorted(map(str.upper, prop.types())))
