@@ -104,6 +104,14 @@ def test_only_the_directory_says_who_is_in_its_groups(sharedbooks: Program) -> N
     assert document(sharedbooks("group", "show", "Board", "--json"))["members"] == ["bob"]
 
 
+@pytest.mark.usefixtures("people")
+def test_a_password_of_the_directory_is_changed_there(sharedbooks: Program) -> None:
+    sharedbooks("directory", "sync")
+    refusal = sharedbooks("user", "password", "bob", code=1)
+    assert "is that of the directory corp" in refusal
+    assert "'sharedbooks device add bob LABEL'" in refusal
+
+
 def test_a_removed_member_loses_the_book(
     sharedbooks: Program, people: dict[str, str], openldap: OpenLdapServer
 ) -> None:

@@ -181,13 +181,22 @@ def password(invocation: Invocation, user_name: str, *, password_stdin: bool) ->
     """Set the password of USER; the old one ends, app passwords stay."""
     with open_store(invocation) as store:
         # Before anything is typed.
-        store.database.run_read(lambda c: find_user(c, user_name))
+        store.database.run_read(lambda c: _require_own_password(find_user(c, user_name)))
         given = _read_input(store.config) if password_stdin else _ask(store.config)
         secret_hash = _hash(store.config, given)
         store.database.run_write(lambda c: set_password(c, find_user(c, user_name), secret_hash))
     say(
         invocation, {"user": user_name, "has_password": True}, f"Set the password of {user_name!r}."
     )
+
+
+def _require_own_password(user: Principal) -> None:
+    if not user.is_local:
+        raise Conflict(
+            f"The password of user {user.name!r} is that of the directory {user.source}; change it "
+            f"there, or give each device an app password with "
+            f"{command('device', 'add', user.name, 'LABEL')}."
+        )
 
 
 def _document(principal: Principal) -> Row:

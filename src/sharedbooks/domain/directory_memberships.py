@@ -10,18 +10,16 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select
 from sharedbooks.db.schema import memberships, principals
 from sharedbooks.domain.principals import Principal, PrincipalKind, lock_principal
 
-_members = principals.alias("members")
-
 _PAIRS = (
-    select(principals.c.source_id, _members.c.source_id)
+    # Users are told by their ids afterwards. Joined here too, they led PostgreSQL, as long as it
+    # had not counted the rows of a first sync, to compare each group with everybody.
+    select(principals.c.source_id, memberships.c.member_id)
     .join(memberships, memberships.c.group_id == principals.c.id)
-    .join(_members, _members.c.id == memberships.c.member_id)
     .where(
         principals.c.source == bindparam("source"),
         principals.c.kind == PrincipalKind.GROUP.value,
-        _members.c.source == principals.c.source,
     )
-    .order_by(principals.c.source_id)
+    .order_by(memberships.c.group_id)
 )
 _GROUPS_OF = (
     select(principals.c.source_id, principals.c.id)
@@ -62,8 +60,10 @@ def plan_memberships(
     """
     plan = MembershipPlan()
     waiting = set(groups)
+    users = {key: user for user, key in _keys(connection, source, PrincipalKind.USER).items()}
     for group, rows in groupby(connection.execute(_PAIRS, {"source": source}), itemgetter(0)):
-        present = {member for _, member in rows}
+        # Whoever is not of the directory is none of its business.
+        present = {users[member] for _, member in rows if member in users}
         wanted = set(members_of(group)) if group in waiting else set()
         waiting.discard(group)
         plan.added += [(group, member) for member in sorted(wanted - present)]
