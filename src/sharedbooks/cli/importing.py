@@ -24,7 +24,7 @@ from sharedbooks.cli.progress import show_progress
 from sharedbooks.cli.store import Store, administrator, open_store
 from sharedbooks.domain.imports import get_mapping, save_mapping
 from sharedbooks.exchange.importing import Importing, import_records
-from sharedbooks.exchange.mapping import parse_assignments
+from sharedbooks.exchange.mapping import KEY_MARK, parse_assignments
 from sharedbooks.exchange.opening import Manner, open_source
 from sharedbooks.exchange.records import BadRecord
 from sharedbooks.exchange.sniffing import Format
@@ -302,7 +302,7 @@ def _mapping(store: Store, choices: Choices) -> tuple[dict[str, str], str | None
         saved = store.database.run_read(lambda c: get_mapping(c, name))
     assignments = [*saved, *choices.assignments]
     if choices.key is not None:
-        assignments.append(f"{choices.key}=KEY")
+        assignments.append(f"{choices.key}={KEY_MARK}")
     try:
         mapping, key = parse_assignments(assignments)
     except ValueError as error:

@@ -257,7 +257,11 @@ def _own(value: _Value, free_group: Callable[[], str], used: set[str]) -> bytes:
     if group.lower() not in used:
         used.add(group.lower())
         return octets
-    name = free_group().encode()
+    free = free_group()
+    while free.lower() in used:
+        free = free_group()
+    used.add(free.lower())
+    name = free.encode()
     return b"".join(name + _ended(line)[len(group) :] for line in value.lines)
 
 
