@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 import pytest
-from sqlalchemy import insert, inspect, select, text
+from sqlalchemy import insert, inspect, select, text, update
 
 from sharedbooks.db import schema
 from sharedbooks.domain import books, credentials, homes
@@ -282,3 +282,27 @@ def test_a_token_of_before_still_holds(ann: Device) -> None:
     with ann.database.read() as connection:
         told = changes_since(connection, after.book_id, after.sync_key, after.revision, token)
     assert told.removed == [f"{UID}.vcf"]
+
+
+def test_books_that_nobody_else_may_write_are_no_hiding_place(ann: Device) -> None:
+    """A directory's book: its group, which loses her, is made anew by the next sync."""
+    book = ann.access()
+    with ann.database.write() as connection:
+        entry = {
+            "book_id": book.book_id,
+            "source_id": "1",
+            "card_uid": "team",
+            "stamp": "known",
+            "is_group": True,
+            "dn_hash": "",
+            "name": "Team",
+        }
+        connection.execute(insert(schema.directory_entries).values(entry))
+        connection.execute(update(schema.address_books).values(read_only=True))
+    token = ann.token()
+    erased = _erase(ann, parse_person(MAIL), [Target(book.book_id, UID)])
+    assert (erased.cards, erased.references) == (1, 1)
+    told = ann.changes(token)
+    assert ([name for name, _ in told.changed], told.removed) == (["team.vcf"], [f"{UID}.vcf"])
+    with ann.database.read() as connection:
+        assert connection.execute(select(schema.directory_entries.c.stamp)).scalars().all() == [""]

@@ -212,7 +212,7 @@ def _erase_cards(connection: Connection, book_id: int, uids: list[str], done: Er
     _forget_origins(connection, book_id, uids)
     _forget_judgements(connection, book_id, uids)
     if living:
-        last = raise_revision(connection, book_id, len(living))
+        last = _raise_revision(connection, book_id, len(living))
         rows = [
             {"book_id": book_id, "resource_name": name, "revision": last - number}
             for number, (_, name) in enumerate(living)
@@ -285,10 +285,11 @@ def _drop_references(
     for card in get_cards_by_id(connection, ids):
         octets = without_references(card.content, uids, is_person)
         if octets != card.content:
-            revision = raise_revision(connection, target.book_id)
+            revision = _raise_revision(connection, target.book_id)
             prepared = prepare_card(octets, max_size=len(octets))
             replace_card(connection, target.book_id, card, prepared, actor, revision)
             changed = 1
+            _distrust_entry(connection, target)
     versions = select(card_versions.c.id, card_versions.c.content_before).where(
         card_versions.c.book_id == target.book_id,
         card_versions.c.card_uid == target.card_uid,
@@ -299,6 +300,25 @@ def _drop_references(
         if octets != content:
             _rewrite(connection, version_id, octets)
     return changed
+
+
+def _raise_revision(connection: Connection, book_id: int, steps: int = 1) -> int:
+    """Return the revision of the last of some changes, which a directory's books take too."""
+    asked = select(address_books.c.read_only).where(address_books.c.id == book_id)
+    read_only = bool(connection.execute(asked).scalar_one())
+    return raise_revision(connection, book_id, steps, from_directory=read_only)
+
+
+def _distrust_entry(connection: Connection, target: Target) -> None:
+    """Let the next sync of a directory's book make the card anew, as the directory has it then."""
+    connection.execute(
+        update(directory_entries)
+        .where(
+            directory_entries.c.book_id == target.book_id,
+            directory_entries.c.card_uid == target.card_uid,
+        )
+        .values(stamp="")
+    )
 
 
 def _rewrite(connection: Connection, version_id: int, octets: bytes) -> None:
