@@ -155,12 +155,17 @@ class DirectoryLogins:
         seen: set[str] = set()
         while True:
             accepted = self._earlier_answer(login, seen)
+            may_try = accepted is None and self._database.run_write(
+                lambda connection: password_tries.begin_try(connection, login.account, limit, lease)
+            )
+            if may_try:
+                # Another try may have ended between the look and the taking.
+                accepted = self._earlier_answer(login, seen)
+                if accepted is None:
+                    return self._bind(login)
+                self._database.run_write(partial(password_tries.end_try, account=login.account))
             if accepted is not None:
                 return self._proven(login, accepted=True) if accepted else None
-            if self._database.run_write(
-                lambda connection: password_tries.begin_try(connection, login.account, limit, lease)
-            ):
-                return self._bind(login)
             if time.monotonic() > deadline:
                 raise DirectoryUnavailable(
                     f"The directory {login.directory} is slow to answer.", retry_after=_MARGIN
