@@ -11,13 +11,10 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sharedbooks.db.schema import (
     address_books,
     audit_events,
-    card_merge_changes,
-    card_merges,
     card_properties,
     card_versions,
     cards,
     directory_entries,
-    distinct_cards,
     import_rows,
     import_sources,
     removed_names,
@@ -210,7 +207,6 @@ def _erase_cards(connection: Connection, book_id: int, uids: list[str], done: Er
     done.cards += len(living)
     done.versions += connection.execute(delete(card_versions).where(of_versions)).rowcount
     _forget_origins(connection, book_id, uids)
-    _forget_judgements(connection, book_id, uids)
     if living:
         last = _raise_revision(connection, book_id, len(living))
         rows = [
@@ -235,25 +231,6 @@ def _forget_origins(connection: Connection, book_id: int, uids: list[str]) -> No
             directory_entries.c.book_id == book_id, directory_entries.c.card_uid.in_(uids)
         )
     )
-
-
-def _forget_judgements(connection: Connection, book_id: int, uids: list[str]) -> None:
-    """Forget merges with the cards, which cannot be undone any more, and what they are not."""
-    merged = select(card_merge_changes.c.merge_id).where(
-        card_merge_changes.c.book_id == book_id, card_merge_changes.c.card_uid.in_(uids)
-    )
-    merges = set(connection.execute(merged).scalars())
-    merges.update(
-        connection.execute(
-            select(card_merges.c.id).where(
-                card_merges.c.book_id == book_id, card_merges.c.kept_uid.in_(uids)
-            )
-        ).scalars()
-    )
-    connection.execute(delete(card_merges).where(card_merges.c.id.in_(merges)))
-    one = (distinct_cards.c.book_id == book_id) & distinct_cards.c.card_uid.in_(uids)
-    other = (distinct_cards.c.other_book_id == book_id) & distinct_cards.c.other_uid.in_(uids)
-    connection.execute(delete(distinct_cards).where(one | other))
 
 
 def _forget_names(connection: Connection, book_id: int, names: Iterable[str]) -> None:
