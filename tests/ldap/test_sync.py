@@ -10,10 +10,12 @@ from sharedbooks.directory.people import ensure_user, person_attributes
 from sharedbooks.directory.sync import sync_principals
 from sharedbooks.domain.audit import iterate_events
 from sharedbooks.domain.books import list_books
+from sharedbooks.domain.credentials import add_device
 from sharedbooks.domain.grants import list_grants
 from sharedbooks.domain.principals import Principal, PrincipalKind, set_enabled
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.errors import Conflict, DirectoryShrunk, DirectoryUnavailable, NotFound
+from tests.ldap.doors import opened
 from tests.ldap.site import PASSWORD, Site
 from tests.support.certificates import Authority
 from tests.support.factories import give, look_home, make_book, make_group, make_new_user
@@ -163,6 +165,7 @@ def test_who_is_gone_is_out_until_they_come_back(site: Site, open_site: Callable
     site.add_group("Sales", dn)
     site.sync()
     known = site.user("alice")
+    phone = site.database.run_write(lambda c: add_device(c, known, "phone"))
     hidden = open_site(site.server, site.branch, user_filter="(cn=nobody)")
     with pytest.raises(DirectoryShrunk):
         hidden.sync()
@@ -172,8 +175,12 @@ def test_who_is_gone_is_out_until_they_come_back(site: Site, open_site: Callable
     assert not site.user("alice").enabled
     assert site.user("alice").barred == "gone"
     assert site.members("Sales") == set()
+    with opened(site.database, hidden.directory.config) as door:
+        assert door.refuses("alice", phone)
     summary = site.sync()
     assert sorted(summary.admitted) == ["alice", "bob"]
+    with opened(site.database, site.directory.config) as door:
+        assert door.login("alice", phone).user.id == known.id
     assert site.user("alice").id == known.id
     assert site.user("alice").enabled
     assert site.members("Sales") == {"alice"}
