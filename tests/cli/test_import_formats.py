@@ -5,11 +5,9 @@ import csv
 import json
 import shutil
 from contextlib import closing
-from datetime import date
 from pathlib import Path
 
 import pytest
-from openpyxl import Workbook
 
 from sharedbooks.db.engine import Database
 from sharedbooks.domain.books import get_book
@@ -298,21 +296,6 @@ def test_rows_of_one_file_are_never_thrown_together(office):
         {"row": 4, "reason": "It says the same as row 3; that one was taken."}
     ]
     assert counts(bring(office, "list.csv", code=1)) == [0, 0, 2, 0, 1]
-
-
-def test_excel(office):
-    book = Workbook()
-    sheet = book.active
-    sheet.append(["Name", "Mobile", "Birthday", "E-mail"])
-    sheet.append(["Ann Example", 491715550101, date(1980, 1, 31), None])
-    sheet.append(["=1+1", None, None, "x@y.example"])
-    sheet["A3"].data_type = "s"
-    book.save(office.folder / "list.xlsx")
-    done = bring(office, "list.xlsx")
-    assert (done["format"], done["added"]) == ("xlsx", 2)
-    assert "TEL;TYPE=cell:491715550101" in cards(office)["Ann Example"]
-    assert "BDAY:1980-01-31" in cards(office)["Ann Example"]
-    assert "=1+1" in cards(office)
 
 
 def test_ldif(office):

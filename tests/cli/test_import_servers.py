@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,6 +14,7 @@ import pytest
 from sharedbooks.db.engine import Database
 from tests.http.client import Client
 from tests.http.world import World, vcard
+from tests.support.certificates import Authority
 from tests.support.databases import SqliteDatabases
 from tests.support.process import RunningServer
 from tests.support.radicale import RadicaleServer
@@ -196,6 +198,31 @@ def test_hostile_servers(office):
             url = f"http://127.0.0.1:{server.server_port}/{path}"
             words = ["import", "crm", "--from-url", url, "--user", "anna"]
             assert office(*words, typed="geheim\n", code=1).err.startswith(sentence)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_certificates_are_checked(office, tmp_path, monkeypatch):
+    authority = Authority(tmp_path)
+    issued = authority.issue("server", "IP:127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(issued.certificate, issued.key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hostile)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    _Hostile.seen.clear()
+    words = ["--from-url", f"https://127.0.0.1:{server.server_port}/xml/", "--user", "anna"]
+    try:
+        done = office("import", "crm", *words, typed="geheim\n", code=1)
+        assert "is not to be trusted" in done.err
+        assert _Hostile.seen == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        done = office("import", "crm", *words, typed="geheim\n", code=1)
+        assert done.err.startswith("The server's answer is no XML")
+        assert len(_Hostile.seen) == 1
     finally:
         server.shutdown()
         thread.join()

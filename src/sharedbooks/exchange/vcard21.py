@@ -36,9 +36,9 @@ def from_vcard21(octets: bytes) -> bytes:
         InvalidCard: a line is no property.
     """
     written = []
-    lines = list(content_lines(_folded(octets)))
+    lines = list(_own_lines(list(content_lines(_folded(octets)))))
     names = {line.name for line in lines}
-    for line in _own_lines(lines):
+    for line in lines:
         if line.name == "BEGIN":
             written.append(b"BEGIN:VCARD\r\nVERSION:3.0\r\n")
         elif line.name == "END":
@@ -82,7 +82,7 @@ def _own_lines(lines: list[ContentLine]) -> Iterator[ContentLine]:
         depth += line.name == "BEGIN"
         if depth > 1:
             inner.append(line)
-        else:
+        elif line.name != "AGENT" or line.raw_value.strip():
             yield line
         if line.name == "END":
             depth -= 1
