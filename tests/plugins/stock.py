@@ -25,6 +25,7 @@ from tests.support.process import toml
 EXAMPLE = Path(__file__).parents[2] / "config" / "radicale.conf.example"
 
 MAX_CARD_SIZE = 1024 * 1024
+MASS_DELETION = 12
 
 
 def write_configuration(folder: Path, database_url: str, failures: int = 2) -> Path:
@@ -33,6 +34,7 @@ def write_configuration(folder: Path, database_url: str, failures: int = 2) -> P
     settings = {
         "database.url": database_url,
         "books.max_card_size": "1 MiB",
+        "books.mass_deletion": MASS_DELETION,
         "auth.throttle_failures": failures,
     }
     path.write_text(toml(settings))

@@ -13,7 +13,8 @@ from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import Principal
 from tests.http.client import document, prop
 from tests.http.world import vcard
-from tests.plugins.stock import MAX_CARD_SIZE, StockMember, StockWorld
+from tests.plugins.conftest import Stocked
+from tests.plugins.stock import MASS_DELETION, MAX_CARD_SIZE, StockMember, StockWorld
 
 
 def store(database: Database, user: Principal, book: Book, name: str, octets: bytes) -> None:
@@ -31,6 +32,18 @@ def query(member: StockMember, path: str, text: str) -> list[str]:
     )
     body = prop("D:getetag", "CARD:address-data") + f"<CARD:filter>{match}</CARD:filter>"
     return member.report(path, document("CARD:addressbook-query", body)).hrefs
+
+
+def test_a_mass_deletion_is_noticed(stocked: Stocked, stock: StockWorld) -> None:
+    alice, book = stock.shared()
+    paths = [alice.path(book, f"{number}.vcf") for number in range(MASS_DELETION + 3)]
+    for number, path in enumerate(paths):
+        assert alice.put(path, vcard(str(number))).status == 201
+    for path in paths:
+        assert alice.delete(path).status == 200
+    told = [line for line in stocked.server.log.splitlines() if f"'{book.name}'" in line]
+    assert [line for line in told if "mass deletion" in line] == told
+    assert len(told) == 1
 
 
 class TestStoring:
