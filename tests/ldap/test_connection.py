@@ -19,6 +19,7 @@ from tests.support.configured import configure
 from tests.support.directories import DirectoryServer
 from tests.support.network import free_port
 from tests.support.openldap import OpenLdapServer
+from tests.support.samba import SambaServer
 
 Connect = Callable[..., Directory]
 
@@ -285,3 +286,16 @@ def test_referrals_are_not_followed(
     assert not directory.accepts(f"uid=x,{dn}", "secret")
     assert second.count_binds() == before
     openldap.admin.delete(dn, controls=[("2.16.840.1.113730.3.4.2", True, None)])
+
+
+def test_values_that_come_in_parts_are_put_together(
+    samba: SambaServer, samba_branch: str, connect: Connect
+) -> None:
+    people = [samba.add_person(f"part{number}", samba_branch, "secret") for number in range(7)]
+    group = samba.add_group("Parts", samba_branch, people)
+    directory = connect(samba)
+    # Asked so, Samba gives what Active Directory gives of more than 1500 values.
+    for asked in ("member;range=0-2", "member;range=0-6", "member;range=0-*"):
+        (found,) = directory.search(group, "(objectClass=group)", [asked, "cn"], scope=Scope.BASE)
+        assert set(found.attributes) == {"cn", "member"}
+        assert sorted(map(normalise_dn, found.texts("member"))) == sorted(map(normalise_dn, people))

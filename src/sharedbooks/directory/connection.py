@@ -10,6 +10,7 @@ from typing import TypeVar
 from sharedbooks.config import DirectoryConfig, LdapServer
 from sharedbooks.directory.availability import Availability
 from sharedbooks.directory.entries import Entry
+from sharedbooks.directory.ranges import complete, is_partial
 from sharedbooks.directory.scope import Scope
 from sharedbooks.directory.session import FAILURES, BindAnswer, Refused, Session
 from sharedbooks.directory.tls import make_context
@@ -88,7 +89,7 @@ class Directory:
         kept, (found, cookie) = self._ask(lambda session: page(session, None))
         try:
             while True:
-                yield from found
+                yield from map(self._whole, found)
                 if cookie is None:
                     break
                 # A cookie is worth something to the connection that gave it alone.
@@ -224,6 +225,30 @@ class Directory:
         except FAILURES as error:
             self._note_failure(kept.session.server, error, time.monotonic() - started)
             raise self._unavailable([f"{kept.session.server}: {error}"]) from error
+
+    def _whole(self, entry: Entry) -> Entry:
+        """Return the entry with all of its values, the rest of them asked for."""
+        if not is_partial(entry):
+            return entry
+
+        def ask(attribute: str) -> Entry | None:
+            kept, (found, _) = self._ask(
+                lambda session: session.search(
+                    entry.dn,
+                    "(objectClass=*)",
+                    [attribute],
+                    scope=Scope.BASE,
+                    page_size=1,
+                    cookie=None,
+                )
+            )
+            self._keep(kept)
+            return next(iter(found), None)
+
+        whole = complete(entry, ask)
+        if whole is None:
+            raise self._unavailable([f"{entry.dn} was given in part"])
+        return whole
 
     def _take(self) -> _Kept | None:
         moment = time.monotonic()
