@@ -214,6 +214,19 @@ def test_expired_in_active_directory(samba: SambaServer, samba_branch: str, door
     assert inside.login("going", "secret").user.name == "going"
 
 
+def test_password_to_be_changed_is_not_a_wrong_one(
+    samba: SambaServer, samba_branch: str, door: Open, database: Database
+) -> None:
+    dn = samba.add_person("alice", samba_branch, "secret")
+    samba.replace(dn, {"pwdLastSet": "0"})
+    assert door(samba, samba_branch).refuses("alice", "secret")
+    with database.read() as connection:
+        assert connection.execute(select(password_tries.c.failures)).scalar_one() == 0
+        assert connection.execute(select(refused_passwords)).first() is None
+    samba.replace(dn, {"pwdLastSet": "-1"})
+    assert door(samba, samba_branch).login("alice", "secret").user.name == "alice"
+
+
 def test_locked_and_expired_in_openldap(
     openldap: OpenLdapServer, openldap_branch: str, door: Open
 ) -> None:

@@ -31,6 +31,7 @@ from sharedbooks.errors import Conflict, DirectoryUnavailable, InvalidName
 _logger = logging.getLogger("sharedbooks.directory")
 
 _LOOK_AGAIN = 0.05
+_NO_LIMIT = TryLimit(failures=1, window=0)
 _MARGIN = 5
 """Seconds that one try may take beside the directory's own time."""
 
@@ -124,6 +125,11 @@ class DirectoryLogins:
         """Do what a wrong password costs, so that time does not tell which names there are."""
         directory.try_password(f"cn=nobody-of-this-name,{directory.config.user_base}", password)
         self._hasher.hash_for_a_while(password)
+        nobody = Account(directory.config.name, "")
+        for _ in range(2):
+            self._database.run_write(
+                lambda connection: password_tries.begin_try(connection, nobody, _NO_LIMIT, 0)
+            )
 
     def _proven(self, login: _Login, *, accepted: bool) -> Proof | None:
         """Return the proof for a user who is known, and will be by this login name too."""
