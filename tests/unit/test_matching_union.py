@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.labelled_cards import make_labelled
 from sharedbooks.errors import UnsupportedCard
 from sharedbooks.matching.members import refer_to
 from sharedbooks.matching.union import unite
@@ -173,3 +174,16 @@ def test_references() -> None:
     assert once.count("\r\nMEMBER:urn:uuid:b2") == 1
     assert b"A1" not in refer_to(group, {"a1"}, None)
     assert refer_to(group, {"z"}, "c3") == group
+
+
+def test_uniting_again_changes_nothing() -> None:
+    labelled = make_labelled(5, 150)
+    cards = [
+        octets.replace(b"FN:", b"UID:%d\r\nFN:" % number, 1)
+        for number, octets in enumerate(labelled.cards)
+    ]
+    assert len(labelled.pairs) > 30
+    for left, right in labelled.pairs:
+        once = unite(cards[left], [cards[right]], "CH")
+        assert unite(once, [cards[right], cards[left]], "CH") == once
+        assert inspect_card(once).card_uid == str(left)

@@ -264,14 +264,20 @@ def _is_one_slip(one: str, other: str) -> bool:
 
 def _compare_phones(one: Features, other: Features, rarity: Rarity) -> list[_Contact]:
     found = []
-    for left in one.phones:
-        if left in other.phones or any(are_same_phone(left, right) for right in other.phones):
-            key = phone_key(left)
-            evidence = Evidence(Kind.PHONE, f"same phone {left}", rarity.identifier_bits(key))
-            found.append(_Contact(evidence, rarity.count(key) > _OF_ONE_PERSON))
+    for phone in _shared_phones(one.phones, other.phones):
+        key = phone_key(phone)
+        evidence = Evidence(Kind.PHONE, f"same phone {phone}", rarity.identifier_bits(key))
+        found.append(_Contact(evidence, rarity.count(key) > _OF_ONE_PERSON))
     if not found and one.phones and other.phones:
         found.append(_Contact(Evidence(Kind.PHONE, "no phone in common", -1.0), is_common=False))
     return _strongest(found)
+
+
+def _shared_phones(ones: Sequence[str], others: Sequence[str]) -> list[str]:
+    same = [phone for phone in ones if phone in others]
+    if same or all(phone[0] == "+" for phone in (*ones, *others)):
+        return same
+    return [one for one in ones if any(are_same_phone(one, other) for other in others)]
 
 
 def _compare_mails(one: Features, other: Features, rarity: Rarity) -> list[_Contact]:
