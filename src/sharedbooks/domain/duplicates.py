@@ -29,7 +29,8 @@ _TELLING = 1.0
 _CONTENTS = (
     select(cards.c.id, cards.c.kind, cards.c.content)
     .where(cards.c.book_id == bindparam("book_id"))
-    .order_by(cards.c.id)
+    # The order of an index: any other would be sorted with all contents in memory.
+    .order_by(cards.c.resource_name)
 )
 _SUMMARIES = select(
     cards.c.id,
@@ -64,7 +65,7 @@ class DuplicatePair:
     """Two cards that may be of one person.
 
     Attributes:
-        left: the one that was in its book, or in the books as they were given, first.
+        left: the one of the book that was given first, or in a book the first by resource name.
         right: the other.
         score: how likely they are of one person, 0 to 1.
         evidence: what speaks for it and against it, the weightiest first.
