@@ -151,6 +151,10 @@ class _Contact(NamedTuple):
     is_common: bool
 
 
+_NO_PHONE = _Contact(Evidence(Kind.PHONE, "no phone in common", -1.0), is_common=False)
+_NO_MAIL = _Contact(Evidence(Kind.MAIL, "no mail in common", -0.5), is_common=False)
+
+
 def compare(one: Features, other: Features, rarity: Rarity) -> Comparison:
     """Return how likely two cards are of one person or company, and why."""
     identity = _compare_identity(one, other, rarity)
@@ -183,7 +187,7 @@ def _weighed(evidence: list[Evidence], rarity: Rarity, surplus: float = 0.0) -> 
 
 
 def _sum(evidence: Iterable[Evidence]) -> float:
-    return sum(each.bits for each in evidence)
+    return sum([each.bits for each in evidence])
 
 
 def _are_two(identity: "_Identity", birthday: Sequence[Evidence]) -> bool:
@@ -269,7 +273,7 @@ def _compare_phones(one: Features, other: Features, rarity: Rarity) -> list[_Con
         evidence = Evidence(Kind.PHONE, f"same phone {phone}", rarity.identifier_bits(key))
         found.append(_Contact(evidence, rarity.count(key) > _OF_ONE_PERSON))
     if not found and one.phones and other.phones:
-        found.append(_Contact(Evidence(Kind.PHONE, "no phone in common", -1.0), is_common=False))
+        return [_NO_PHONE]
     return _strongest(found)
 
 
@@ -290,12 +294,14 @@ def _compare_mails(one: Features, other: Features, rarity: Rarity) -> list[_Cont
             evidence = Evidence(Kind.MAIL, f"same mail {mail}", min(bits, 4.0) if is_role else bits)
             found.append(_Contact(evidence, is_role or rarity.count(key) > _OF_ONE_PERSON))
     if not found and one.mails and other.mails:
-        found.append(_Contact(Evidence(Kind.MAIL, "no mail in common", -0.5), is_common=False))
+        return [_NO_MAIL]
     return _strongest(found)
 
 
-def _strongest(found: Sequence[_Contact]) -> list[_Contact]:
+def _strongest(found: list[_Contact]) -> list[_Contact]:
     """Return the strongest and, for a little more, the next."""
+    if len(found) < 2:
+        return found
     ranked = sorted(found, key=lambda each: -each.evidence.bits)
     return [*ranked[:1], *(_weakened(each) for each in ranked[1:2])]
 
