@@ -5,7 +5,7 @@ KEYS = {
     *("reference", "name", "owner", "display_name", "description"),
     *("cards", "revision", "created_at", "changed_at"),
 }
-RULES = {"check_policy", "check_rule", "check_country"}
+RULES = {"check_policy", "check_rule", "check_country", "keep_versions", "keep_trash"}
 CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:a\r\nFN:A\r\nEND:VCARD\r\n"
 
 
@@ -63,7 +63,7 @@ def test_show_tells_who_may_see_it(office):
         ("user:bob", "create"),
     ]
     text = office("book", "show", "crm").out
-    assert "\nCards:        0\n" in text
+    assert "\nCards:          0\n" in text
     assert "\nGrantee      Privilege  Granted\n" in text
     assert text.endswith("\nMember  May\nalice   write\nbob     create\n")
 

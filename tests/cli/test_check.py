@@ -26,7 +26,8 @@ def test_rules_are_shown_with_the_book(messy):
     assert document["check_policy"] == "warn"
     assert document["check_rule"] == "ORG and (TEL or EMAIL)"
     assert document["check_country"] == "CH"
-    assert "Required:     ORG and (TEL or EMAIL)\n" in messy("book", "show", "crm").out
+    shown = messy("book", "show", "crm").out.splitlines()
+    assert ["Required:", "ORG and (TEL or EMAIL)"] in [line.split(maxsplit=1) for line in shown]
 
 
 def test_problems_in_json(messy):

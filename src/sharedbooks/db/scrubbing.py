@@ -37,7 +37,12 @@ def scrub_file(database: Database) -> bool:
 
 
 def _rewrite(driver: Any) -> bool:
-    driver.execute("VACUUM")
+    # The new file is made in a temporary one, which our connections would keep in memory.
+    driver.execute("PRAGMA temp_store = FILE")
+    try:
+        driver.execute("VACUUM")
+    finally:
+        driver.execute("PRAGMA temp_store = MEMORY")
     deadline = time.monotonic() + _PATIENCE
     while True:
         busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
