@@ -181,7 +181,11 @@ def test_ldif_keeps_what_it_has_attributes_for(person: Contact) -> None:
     assert found == expected
 
 
-@given(text=st.text(st.characters(codec="utf-8"), max_size=20))
+@given(
+    text=st.tuples(
+        st.text("'=+-@\t\r0", max_size=2), st.text(st.characters(codec="utf-8"), max_size=9)
+    ).map("".join)
+)
 def test_no_cell_is_a_formula(text: str) -> None:
     cell = guarded(text)
     assert unguarded(cell) == text
