@@ -90,11 +90,12 @@ class Prepared:
         if not compiled.positional:
             return str(compiled), lambda parameters: {**fixed, **parameters}
         order = list(compiled.positiontup or ())
-        if len(order) > 1 and not fixed:
-            return str(compiled), itemgetter(*order)
+        # Of a single name itemgetter would return the value alone.
+        pick = itemgetter(*order) if len(order) > 1 else _tuple_of(order)
+        if not fixed:
+            return str(compiled), pick
+        return str(compiled), lambda parameters: pick({**fixed, **parameters})
 
-        def arrange(parameters: Parameters) -> tuple[Any, ...]:
-            merged = {**fixed, **parameters}
-            return tuple(merged[name] for name in order)
 
-        return str(compiled), arrange
+def _tuple_of(names: Sequence[str]) -> Callable[[Parameters], tuple[Any, ...]]:
+    return lambda parameters: tuple(parameters[name] for name in names)
