@@ -78,7 +78,7 @@ def test_what_cannot_be_done_is_code_1(office, sql, words, sentence):
         ),
         (
             ["import", "crm", "missing.vcf"],
-            "Invalid value for 'FILE': File 'missing.vcf' does not exist. See",
+            "Invalid value for '[FILE]': File 'missing.vcf' does not exist. See",
         ),
         (["export", "crm", "--json"], "With --json the cards need a FILE to go to."),
         (["export", "crm", "."], "Invalid value for '[FILE]': File '.' is a directory."),

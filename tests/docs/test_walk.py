@@ -186,7 +186,10 @@ def test_walk(
         follow(run, "Backup, and a bigger database")
         with closing(Database(url)) as before, closing(Database(bigger)) as after:
             rows = everything(before)
-            assert everything(after) == rows
+            restored = everything(after)
+            *events, restoring = restored["audit_events"]
+            assert restoring[3] == "restore"
+            assert {**restored, "audit_events": events} == rows
         assert "studiorossi" not in repr(rows)
         run("--config", "other.toml", "restore", "office.backup")
         with serve(folder, "postgresql", bigger) as server:

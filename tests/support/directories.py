@@ -127,7 +127,13 @@ class DirectoryServer(ABC):
 
     def delete(self, dn: str) -> None:
         """Delete an entry with everything under it."""
-        for each in sorted(self.search(dn, "(objectClass=*)"), key=_depth, reverse=True):
+        found = self.search(dn, "(objectClass=*)", ["objectClass"])
+
+        def turn(each: str) -> tuple[int, bool]:
+            # Active Directory keeps a group for as long as it is somebody's primary group.
+            return -_depth(each), b"group" in found[each]["objectClass"]
+
+        for each in sorted(found, key=turn):
             self._do("delete", each)
 
     def search(
