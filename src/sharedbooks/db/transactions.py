@@ -87,10 +87,13 @@ class Transactions:
                 self._forget(connection)
                 return
             driver: Any = connection.connection.dbapi_connection
-            if self._writing and not failed:
+            if failed:
+                driver.rollback()
+            elif self._writing:
                 self._commit(connection, driver)
             else:
-                driver.rollback()
+                # After a rollback psycopg would prepare every statement anew.
+                driver.commit()
             if not connection.in_transaction():
                 # The work ended the transaction by itself.
                 connection.begin()
