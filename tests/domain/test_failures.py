@@ -310,3 +310,23 @@ def test_read_is_of_one_moment(device: Device) -> None:
         device.put("bob.vcf", vcard("bob"))
         assert connection.execute(select(cards.c.content_hash)).all() == first
     assert len(device.contents()) == 2
+
+
+@pytest.mark.parametrize("through", ["write", "run_write"])
+def test_lost_connection_that_the_work_overlooks_is_no_success(
+    device: Device, through: str
+) -> None:
+    def work(connection: Connection) -> None:
+        Device(_Within(connection), device.user, device.book).put("ann.vcf", vcard())
+        connection.invalidate()
+
+    def do() -> None:
+        if through == "run_write":
+            device.database.run_write(work)
+        with device.database.write() as connection:
+            work(connection)
+
+    with pytest.raises(StoreBusy, match="lost"):
+        do()
+    device.put("bob.vcf", vcard("bob"))
+    assert device.find("ann.vcf") is None

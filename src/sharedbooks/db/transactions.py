@@ -81,10 +81,17 @@ class Transactions:
             raise failure from error
 
     def release(self, connection: Connection, *, failed: bool) -> None:
-        """End a transaction: commit what was written unless the work failed."""
+        """End a transaction: commit what was written unless the work failed.
+
+        Raises:
+            StoreBusy: the connection was lost on the way, and the work did not notice.
+            DBAPIError: the commit failed.
+        """
         try:
             if connection.invalidated:
                 self._forget(connection)
+                if self._writing and not failed:
+                    raise StoreBusy("The connection to the database was lost; nothing is written.")
                 return
             driver: Any = connection.connection.dbapi_connection
             if failed:
@@ -145,7 +152,7 @@ class Transaction:
         """End: by a commit, or after an exception by a rollback.
 
         Raises:
-            DBAPIError: the commit failed.
+            StoreBusy, DBAPIError: what was written is not kept; see ``Transactions.release``.
         """
         self._transactions.release(self._connection, failed=kind is not None)
 
