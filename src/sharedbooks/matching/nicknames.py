@@ -278,8 +278,3 @@ def are_forms_of_one(one: str, other: str) -> bool:
     """Tell whether two folded words may be forms of one given name: Bob and Robert."""
     left, right = _LINES.get(one), _LINES.get(other)
     return left is not None and right is not None and not left.isdisjoint(right)
-
-
-def name_groups(word: str) -> frozenset[int]:
-    """Return the numbers of the names that a folded word may be a form of; empty if unknown."""
-    return _LINES.get(word, frozenset())
