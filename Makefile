@@ -1,14 +1,23 @@
 # `make` prints the targets. Everything is made inside this folder: .venv, demo, caches.
 
 # Debian packages of the servers and tools that the tests start.
-TEST_PACKAGES = postgresql mariadb-server dnsmasq-base openssl slapd ldap-utils \
-	samba-ad-dc samba-ad-provision samba-dsdb-modules winbind
+TEST_PACKAGES = \
+	dnsmasq-base \
+	ldap-utils \
+	mariadb-server \
+	openssl \
+	postgresql \
+	samba-ad-dc \
+	samba-ad-provision \
+	samba-dsdb-modules \
+	slapd \
+	winbind
 
 PYTHON = .venv/bin/python
 INSTALL = $(PYTHON) -m pip install --quiet --quiet --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lint clean
+.PHONY: help run test faults lint clean
 
 help: ## print this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -19,6 +28,10 @@ run: .venv/.installed ## start a demo server, with its data in ./demo
 test: .venv/.installed-dev ## run all tests; PYTEST_ARGS are handed to pytest
 	@scripts/install-packages $(TEST_PACKAGES)
 	$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+faults: .venv/.installed-dev ## the tests of faults and attacks in their long form; takes hours
+	@scripts/install-packages $(TEST_PACKAGES)
+	$(PYTHON) -m pytest --thorough tests/faults $(PYTEST_ARGS)
 
 lint: .venv/.installed-dev ## check style, formatting, types and the layers
 	.venv/bin/ruff check

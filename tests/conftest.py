@@ -25,6 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="KINDS",
         help="which databases to test on, separated by commas (default: %(default)s)",
     )
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="more rounds and longer times for the tests that have them (make faults)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,6 +59,12 @@ def _selected(config: pytest.Config) -> list[str]:
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="session")
+def thorough(pytestconfig: pytest.Config) -> bool:
+    """Whether tests that can go on for hours should."""
+    return bool(pytestconfig.getoption("--thorough"))
 
 
 @pytest.fixture(scope="session")
