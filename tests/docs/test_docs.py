@@ -79,7 +79,8 @@ def parse(arguments: list[str]) -> str:
     command: click.Command = program
     parent: click.Context | None = None
     path: list[str] = []
-    rest = arguments
+    # What an example names at the root is in the folder of the test, not on this machine.
+    rest = [argument.removeprefix("/") for argument in arguments]
     while True:
         context = command.make_context("sharedbooks", list(rest), parent=parent)
         with context:
@@ -117,6 +118,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "customers.vcf").write_bytes(vcard())
     shutil.copytree(PROJECT / "tests/samples", tmp_path, dirs_exist_ok=True)
     (tmp_path / "password").write_text("secret")
+    (tmp_path / "var/lib/radicale/collections").mkdir(parents=True)
 
 
 def calls(finder: Callable[[Path], list[list[str]]]) -> list[Any]:
