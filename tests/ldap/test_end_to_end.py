@@ -119,6 +119,11 @@ def test_the_directory_is_a_book_on_every_phone(
         assert client.find("/alice/staff/", name).privileges == {
             "read", "read-current-user-privilege-set",
         }  # fmt: skip
+        name = "CARD:principal-address"
+        [address] = client.find("/alice/", name).hrefs(name)
+        assert b"\nFN:alice\r" in client.get(address).body
+        assert address.startswith("/alice/staff/")
+        assert client.find("/alice/staff/", name).statuses == {name: 404}
         ldap.replace(boss, {"telephoneNumber": "+49 30 2"})
         give_command(server, "directory", "sync")
         [changed] = client.sync("/alice/staff/", token).hrefs

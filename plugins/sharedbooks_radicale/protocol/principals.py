@@ -9,10 +9,11 @@ from urllib.parse import quote
 from sqlalchemy import Connection
 
 from sharedbooks.domain.acquaintances import known_groups_of, known_members_of
+from sharedbooks.domain.own_cards import find_own_cards
 from sharedbooks.domain.principals import Principal, PrincipalKind
 from sharedbooks.domain.space import used_octets
 from sharedbooks_radicale.protocol.acl import ACL, OWNERS_ACL
-from sharedbooks_radicale.protocol.hrefs import principal_href
+from sharedbooks_radicale.protocol.hrefs import make_href, principal_href
 from sharedbooks_radicale.protocol.privileges import home_privileges, reading_privileges
 from sharedbooks_radicale.protocol.properties import (
     ACL_DENIED,
@@ -34,6 +35,7 @@ GROUP_MEMBERSHIP = dav("group-membership")
 GROUP_MEMBER_SET = dav("group-member-set")
 QUOTA_USED = dav("quota-used-bytes")
 DISPLAYNAME = dav("displayname")
+PRINCIPAL_ADDRESS = carddav("principal-address")
 EMAIL_ADDRESSES = calendarserver("email-address-set")
 
 
@@ -84,6 +86,7 @@ HOME: PropertyTable[Principal] = make_table(
         carddav("addressbook-home-set"): current_principal,
         # Without quota-available-bytes: there is no quota (RFC 4331, section 3).
         QUOTA_USED: lambda _view, _user: None,
+        PRINCIPAL_ADDRESS: lambda _view, _user: None,
     }
 )
 
@@ -94,6 +97,7 @@ PERSON: PropertyTable[Principal] = make_table(
         dav("owner"): _href,
         dav("current-user-privilege-set"): lambda _view, _person: reading_privileges(),
         dav("supported-report-set"): lambda _view, _person: EXPANDING,
+        PRINCIPAL_ADDRESS: lambda _view, _person: None,
     },
     ACL_DENIED,
 )
@@ -145,6 +149,10 @@ def read_contents(
             contents[group_id][GROUP_MEMBER_SET] = hrefs
     if QUOTA_USED in names and viewer.id in users:
         contents[viewer.id][QUOTA_USED] = str(used_octets(connection, viewer.id))
+    if PRINCIPAL_ADDRESS in names and users:
+        for user_id, place in find_own_cards(connection, viewer.id, users).items():
+            href = make_href(view.prefix, viewer.name, *place, collection=False)
+            contents[user_id][PRINCIPAL_ADDRESS] = f"<D:href>{href}</D:href>"
     return contents
 
 
