@@ -417,6 +417,12 @@ def test_file_that_cannot_be_read(
         ("mysql://u@h/n", "mariadb+pymysql://u@h/n"),
         ("mariadb+pymysql://u@[::1]/n?ssl_ca=x", "mariadb+pymysql://u@[::1]/n?ssl_ca=x"),
         ("postgresql:///n", "postgresql+psycopg:///n"),
+        (
+            "postgresql://u:p%2C@a,b:5433/n?target_session_attrs=read-write",
+            "postgresql+psycopg://u:p%2C@/n?host=a&host=b%3A5433&target_session_attrs=read-write",
+        ),
+        ("postgresql://a,b/n", "postgresql+psycopg:///n?host=a&host=b"),
+        ("mariadb://u@[::1]:1,b/n", "mariadb+pymysql://u@/n?host=%5B%3A%3A1%5D%3A1&host=b"),
         ("sqlite:////var/lib/x.db", "sqlite:////var/lib/x.db"),
     ],
 )
@@ -454,6 +460,13 @@ def test_relative_database_is_in_the_folder_of_the_file(
         (
             '"postgresql://u:x@hunter2/hunter2@h/n"',
             'has an "@" in its user name or password, where "%40" stands for it',
+        ),
+        ('"mariadb://u:hunter2@a,b"', "names no database behind the host"),
+        ('"mariadb://u:hunter2@a,b:x/n"', "has among its hosts one that is no HOST or HOST:PORT"),
+        ('"mariadb://u:hunter2@a,,b/n"', "has among its hosts one that is no HOST or HOST:PORT"),
+        (
+            '"postgresql://u:hunter2@a,b/n?target_session_attrs=any"',
+            'has a target_session_attrs that is not "read-write"',
         ),
         ('"sqlite://"', "names no database file"),
         ('"sqlite:///:memory:"', "names no database file"),
@@ -630,6 +643,7 @@ def test_dump_has_values_and_origins(load: Load, tmp_path: Path) -> None:
         ("postgresql://u:hunter2@h/n", "postgresql+psycopg://u:********@h/n"),
         ("postgresql://:hunter2@h/n", "postgresql+psycopg://:********@h/n"),
         ("postgresql://u:hun%40ter2@h/n", "postgresql+psycopg://u:********@h/n"),
+        ("mariadb://u:hunter2@a:1,b/n?x=1", "mariadb+pymysql://u:********@a:1,b/n?x=1"),
         (
             "postgresql://u@h/n?connect_timeout=5&sslpassword=hunter2",
             "postgresql+psycopg://u@h/n?connect_timeout=5&sslpassword=********",

@@ -96,7 +96,8 @@ class DatabaseConfig:
         "sqlite:///sharedbooks.db",
         DATABASE_URL,
         "The database: sqlite:///FILE, postgresql://USER@HOST/NAME or mariadb://USER@HOST/NAME. "
-        "A relative SQLite file is taken from the folder of this file.",
+        "A relative SQLite file is taken from the folder of this file; several hosts are written "
+        "HOST,HOST.",
         mask=masked,
     )
     password_file: Path | None = option(

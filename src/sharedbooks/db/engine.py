@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from sharedbooks.db.failures import Failure, classify, wrapped
+from sharedbooks.db.failures import Failure, classify, leave_what_is_cut_off, wrapped
+from sharedbooks.db.hosts import mariadb_hosts, postgresql_hosts
 from sharedbooks.db.transactions import Transactions
 from sharedbooks.errors import StoreBusy, StoreFull
 
@@ -35,7 +36,8 @@ class Database:
     then sees what the one before it did.
 
     Args:
-        url: SQLAlchemy URL: ``sqlite:///…``, ``postgresql+psycopg://…`` or ``mariadb+pymysql://…``.
+        url: SQLAlchemy URL: ``sqlite:///…``, ``postgresql+psycopg://…`` or ``mariadb+pymysql://…``;
+            a database server's may name several hosts (``sharedbooks.db.hosts``).
         pool_size: connections kept for reading, and as many again for writing.
         busy_timeout: seconds a writer waits for another before the work is given up.
     """
@@ -275,11 +277,13 @@ def _begun_by_driver(
 
 
 def _postgresql(url: URL, pool_size: int, busy_timeout: float) -> tuple[Transactions, Transactions]:
+    address, arguments = postgresql_hosts(url)
+
     def make(isolation_level: str, options: str) -> Engine:
         return create_engine(
-            url,
+            address,
             isolation_level=isolation_level,
-            connect_args={"options": options, "application_name": "sharedbooks"},
+            connect_args={**arguments, "options": options, "application_name": "sharedbooks"},
             poolclass=NullPool,
         )
 
@@ -296,12 +300,15 @@ def _mariadb(url: URL, pool_size: int, busy_timeout: float) -> tuple[Transaction
     address = url.update_query_dict({"charset": "utf8mb4"})
 
     def make(isolation_level: str, setup: str) -> Engine:
-        return create_engine(
+        engine = create_engine(
             address,
             isolation_level=isolation_level,
             connect_args={"init_command": setup},
             poolclass=NullPool,
         )
+        event.listen(engine, "handle_error", leave_what_is_cut_off)
+        mariadb_hosts(engine, url)
+        return engine
 
     # MariaDB rounds up to seconds; READ COMMITTED takes no gap locks, so writers to different
     # names of a book's index do not meet.

@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 _SQLITE_TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -21,7 +22,9 @@ _POSTGRESQL_FULL = {"53100"}
 # with it, found missing on the way out
 _MARIADB_TRANSIENT = {1205, 1213, 1020, 1305}
 _MARIADB_FULL = {3, 1021, 1114}
-_MARIADB_UNAVAILABLE = {1040, 1047, 1053, *range(2000, 2100)}  # 1047: a Galera node cut off
+CUT_OFF = 1047
+"""MariaDB's number for: this node of a Galera cluster is not in the part with the majority."""
+_MARIADB_UNAVAILABLE = {1040, CUT_OFF, 1053, *range(2000, 2100)}
 
 
 class Failure(Enum):
@@ -40,7 +43,7 @@ def wrapped(connection: Connection, error: Any, statement: str) -> DBAPIError:
     """
     dialect = connection.dialect
     driver: Any = None if connection.invalidated else connection.connection.dbapi_connection
-    lost = dialect.is_disconnect(error, driver, None)
+    lost = dialect.is_disconnect(error, driver, None) or _is_cut_off(error)
     failure = DBAPIError.instance(
         statement,
         None,
@@ -54,6 +57,18 @@ def wrapped(connection: Connection, error: Any, statement: str) -> DBAPIError:
         connection.invalidate(error)
     assert isinstance(failure, DBAPIError)  # noqa: S101 - of any other class it could not be
     return failure
+
+
+def leave_what_is_cut_off(context: ExceptionContext) -> None:
+    """Take the connection to a node without its cluster for lost, so that the next is to another.
+
+    For an engine's event ``handle_error``; ``wrapped`` does the same.
+    """
+    context.is_disconnect |= _is_cut_off(context.original_exception)
+
+
+def _is_cut_off(error: BaseException) -> bool:
+    return error.args[:1] == (CUT_OFF,)
 
 
 def classify(error: DBAPIError) -> Failure:
