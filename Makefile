@@ -3,6 +3,7 @@
 # Debian packages of the servers and tools that the tests start.
 TEST_PACKAGES = \
 	dnsmasq-base \
+	faketime \
 	ldap-utils \
 	mariadb-server \
 	openssl \

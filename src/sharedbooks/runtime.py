@@ -32,12 +32,18 @@ class Runtime:
         self.database.close()
 
 
-def open_database(config: Config) -> Database:
-    """Return the configured database; nothing is connected before its first use."""
+def open_database(config: Config, *, serving: bool = False) -> Database:
+    """Return the configured database; nothing is connected before its first use.
+
+    Args:
+        config: what names it.
+        serving: whether it is for requests, which do not wait for ever.
+    """
     return Database(
         config.database.url,
         pool_size=config.database.pool_size,
         busy_timeout=config.database.busy_timeout,
+        answer_timeout=config.database.answer_timeout if serving else None,
     )
 
 
@@ -56,7 +62,7 @@ def open_runtime(config: Config) -> Runtime:
     Raises:
         ConfigProblem: a file of certificates cannot be used.
     """
-    database = open_database(config)
+    database = open_database(config, serving=True)
     hasher = PasswordHasher(config.auth.password_scheme)
     directories = open_directories(config)
     logins = DirectoryLogins(

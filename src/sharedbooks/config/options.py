@@ -117,6 +117,12 @@ class DatabaseConfig:
         duration("1 s", "1 h"),
         "How long a writer waits for another one before the client is told to try again.",
     )
+    answer_timeout: int = option(
+        "20 s",
+        duration("2 s", "1 h"),
+        "How long a database server may take for a statement before the client is told to try "
+        "again; commands wait as long as it takes.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
@@ -14,6 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from sharedbooks.db.failures import Failure, classify, leave_what_is_cut_off, wrapped
 from sharedbooks.db.hosts import mariadb_hosts, postgresql_hosts
+from sharedbooks.db.limits import Limits, limit_waiting, mariadb_arguments, postgresql_arguments
+from sharedbooks.db.silence import Silence
 from sharedbooks.db.transactions import Transactions
 from sharedbooks.errors import StoreBusy, StoreFull
 
@@ -40,14 +43,24 @@ class Database:
             a database server's may name several hosts (``sharedbooks.db.hosts``).
         pool_size: connections kept for reading, and as many again for writing.
         busy_timeout: seconds a writer waits for another before the work is given up.
+        answer_timeout: seconds a database server may take for a statement before it is given up;
+            None if it may take hours.
     """
 
-    def __init__(self, url: str | URL, *, pool_size: int = 5, busy_timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        pool_size: int = 5,
+        busy_timeout: float = 30.0,
+        answer_timeout: float | None = None,
+    ) -> None:
         parsed = self.url = make_url(url)
         self.dialect = parsed.get_backend_name()
         self._busy_timeout = busy_timeout
         make = {"sqlite": _sqlite, "postgresql": _postgresql}.get(self.dialect, _mariadb)
-        self._reading, self._writing = make(parsed, pool_size, busy_timeout)
+        limits = Limits(busy_timeout, answer_timeout)
+        self._reading, self._writing = make(parsed, pool_size, limits)
         self._companion: Callable[[Connection], None] | None = None
 
     def accompany_first_write(self, work: Callable[[Connection], None]) -> None:
@@ -190,13 +203,13 @@ def _raise_typed(error: DBAPIError) -> NoReturn:
     raise error
 
 
-def _sqlite(url: URL, pool_size: int, busy_timeout: float) -> tuple[Transactions, Transactions]:
+def _sqlite(url: URL, pool_size: int, limits: Limits) -> tuple[Transactions, Transactions]:
     # sqlite3 would open transactions by itself, too late for snapshots and never for DDL;
     # with isolation_level=None the BEGIN is ours.
     arguments: dict[str, Any] = {
         "isolation_level": None,
         "check_same_thread": False,
-        "timeout": busy_timeout,
+        "timeout": limits.busy,
     }
 
     def make() -> Engine:
@@ -207,13 +220,9 @@ def _sqlite(url: URL, pool_size: int, busy_timeout: float) -> tuple[Transactions
     # One writer connection a process: threads then queue here, in order, instead of polling
     # for the lock of the file.
     return (
-        Transactions(make(), _begin_snapshot, size=pool_size, patience=busy_timeout),
+        Transactions(make(), _begin_snapshot, size=pool_size, patience=limits.busy),
         Transactions(
-            make(),
-            _begin_writing_within(busy_timeout),
-            size=1,
-            patience=busy_timeout,
-            writing=True,
+            make(), _begin_writing_within(limits.busy), size=1, patience=limits.busy, writing=True
         ),
     )
 
@@ -263,59 +272,52 @@ def _poll_for_lock(driver: sqlite3.Connection, deadline: float) -> None:
 
 
 def _begun_by_driver(
-    reader: Engine, writer: Engine, pool_size: int, busy_timeout: float
+    reader: Engine, writer: Engine, pool_size: int, limits: Limits
 ) -> tuple[Transactions, Transactions]:
     """Return the transactions of drivers that begin one with its first statement."""
 
     def begin(_driver: Any) -> None:
         """Do nothing."""
 
-    return (
-        Transactions(reader, begin, size=pool_size, patience=busy_timeout),
-        Transactions(writer, begin, size=pool_size, patience=busy_timeout, writing=True),
-    )
+    longest = limits.connect + (limits.statement(writing=True) or 0)
+    silence = Silence(limits.answer and 0.9 * limits.connect, longest)
+    make = partial(Transactions, begin=begin, size=pool_size, patience=limits.busy, silence=silence)
+    return make(reader), make(writer, writing=True)
 
 
-def _postgresql(url: URL, pool_size: int, busy_timeout: float) -> tuple[Transactions, Transactions]:
-    address, arguments = postgresql_hosts(url)
+def _postgresql(url: URL, pool_size: int, limits: Limits) -> tuple[Transactions, Transactions]:
+    address, hosts = postgresql_hosts(url)
 
-    def make(isolation_level: str, options: str) -> Engine:
-        return create_engine(
-            address,
-            isolation_level=isolation_level,
-            connect_args={**arguments, "options": options, "application_name": "sharedbooks"},
-            poolclass=NullPool,
-        )
-
-    return _begun_by_driver(
-        make("REPEATABLE READ", "-c default_transaction_read_only=on"),
-        make("READ COMMITTED", f"-c lock_timeout={int(busy_timeout * 1000)}"),
-        pool_size,
-        busy_timeout,
-    )
-
-
-def _mariadb(url: URL, pool_size: int, busy_timeout: float) -> tuple[Transactions, Transactions]:
-    # Comparing with the collation of the connection would make names case-blind again.
-    address = url.update_query_dict({"charset": "utf8mb4"})
-
-    def make(isolation_level: str, setup: str) -> Engine:
+    def make(isolation_level: str, *, writing: bool) -> Engine:
         engine = create_engine(
             address,
             isolation_level=isolation_level,
-            connect_args={"init_command": setup},
+            connect_args={**postgresql_arguments(url, limits, writing=writing), **hosts},
+            poolclass=NullPool,
+        )
+        limit_waiting(engine, limits.statement(writing=writing))
+        return engine
+
+    reader = make("REPEATABLE READ", writing=False)
+    return _begun_by_driver(reader, make("READ COMMITTED", writing=True), pool_size, limits)
+
+
+def _mariadb(url: URL, pool_size: int, limits: Limits) -> tuple[Transactions, Transactions]:
+    # Comparing with the collation of the connection would make names case-blind again.
+    address = url.update_query_dict({"charset": "utf8mb4"})
+
+    def make(isolation_level: str, *, writing: bool) -> Engine:
+        engine = create_engine(
+            address,
+            isolation_level=isolation_level,
+            connect_args=mariadb_arguments(url, limits, writing=writing),
             poolclass=NullPool,
         )
         event.listen(engine, "handle_error", leave_what_is_cut_off)
         mariadb_hosts(engine, url)
         return engine
 
-    # MariaDB rounds up to seconds; READ COMMITTED takes no gap locks, so writers to different
-    # names of a book's index do not meet.
-    wait = max(1, round(busy_timeout))
-    return _begun_by_driver(
-        make("REPEATABLE READ", "SET SESSION TRANSACTION READ ONLY"),
-        make("READ COMMITTED", f"SET SESSION innodb_lock_wait_timeout = {wait}"),
-        pool_size,
-        busy_timeout,
-    )
+    # READ COMMITTED takes no gap locks, so writers to different names of a book's index do not
+    # meet.
+    reader = make("REPEATABLE READ", writing=False)
+    return _begun_by_driver(reader, make("READ COMMITTED", writing=True), pool_size, limits)

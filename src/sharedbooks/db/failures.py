@@ -24,7 +24,8 @@ _MARIADB_TRANSIENT = {1205, 1213, 1020, 1305}
 _MARIADB_FULL = {3, 1021, 1114}
 CUT_OFF = 1047
 """MariaDB's number for: this node of a Galera cluster is not in the part with the majority."""
-_MARIADB_UNAVAILABLE = {1040, CUT_OFF, 1053, *range(2000, 2100)}
+# too many connections (of all, of an account), shutting down, statement took too long
+_MARIADB_UNAVAILABLE = {1040, 1203, 1226, CUT_OFF, 1053, 1969, *range(2000, 2100)}
 
 
 class Failure(Enum):
@@ -85,8 +86,9 @@ def classify(error: DBAPIError) -> Failure:
     state = getattr(original, "sqlstate", None)
     if isinstance(state, str):
         return _classify_postgresql(state)
-    # psycopg raises a connection failure without a state.
-    return Failure.UNAVAILABLE if type(original).__name__ == "OperationalError" else Failure.OTHER
+    # psycopg raises a connection failure without a state, or a kind of it.
+    kinds = {kind.__name__ for kind in type(original).__mro__}
+    return Failure.UNAVAILABLE if "OperationalError" in kinds else Failure.OTHER
 
 
 def _classify_sqlite(error: sqlite3.Error) -> Failure:
@@ -105,8 +107,9 @@ def _classify_postgresql(state: str) -> Failure:
         return Failure.TRANSIENT
     if state in _POSTGRESQL_FULL:
         return Failure.FULL
-    # 08: connection lost, 53: too many connections or out of memory, 57P: shutting down
-    if state[:2] in {"08", "53"} or state[:3] == "57P":
+    # 08: connection lost, 53: too many connections or out of memory, 57: shutting down, or a
+    # statement that took too long
+    if state[:2] in {"08", "53", "57"}:
         return Failure.UNAVAILABLE
     return Failure.OTHER
 

@@ -5,13 +5,16 @@ than all that a poll reads. Here beginning and ending are the driver's own calls
 """
 
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from sharedbooks.db.failures import wrapped
+from sharedbooks.db.silence import Silence
 from sharedbooks.errors import StoreBusy
 
 
@@ -24,6 +27,7 @@ class Transactions:
         size: transactions at a time; whoever wants one more waits.
         patience: seconds to wait for one.
         writing: whether there is something to commit when one ends well.
+        silence: keeps threads from a database that does not answer.
     """
 
     def __init__(
@@ -34,11 +38,13 @@ class Transactions:
         size: int,
         patience: float,
         writing: bool = False,
+        silence: Silence | None = None,
     ) -> None:
         self._engine = engine
         self._begin = begin
         self._patience = patience
         self._writing = writing
+        self._silence = silence or Silence(None, 0)
         self._free = threading.Semaphore(size)
         # The last one used comes first: what it has read is still in its cache.
         self._idle: list[Connection] = []
@@ -54,9 +60,13 @@ class Transactions:
 
     def acquire(self) -> Connection:
         """Return a connection with a transaction begun; for ``Transaction``, as ``release`` is."""
+        trying = self._silence.check()
         if not self._free.acquire(timeout=self._patience):
             raise StoreBusy("Every database connection is in use; try again in a moment.")
         try:
+            if not trying:
+                # Others may have met with silence while this one waited for its turn.
+                self._silence.check()
             connection = self._open()
             self._begin_on(connection)
         except BaseException:
@@ -68,7 +78,12 @@ class Transactions:
         try:
             return self._idle.pop()
         except IndexError:
-            connection = self._engine.connect()
+            started = time.monotonic()
+            try:
+                connection = self._engine.connect()
+            except DBAPIError:
+                self._silence.lost(started)
+                raise
             connection.begin()
             return connection
 
@@ -80,8 +95,13 @@ class Transactions:
             self._forget(connection)
             raise failure from error
 
-    def release(self, connection: Connection, *, failed: bool) -> None:
+    def release(self, connection: Connection, *, failed: bool, since: float) -> None:
         """End a transaction: commit what was written unless the work failed.
+
+        Args:
+            connection: what ``acquire`` gave.
+            failed: whether what was written is to be taken back.
+            since: when it began, by ``time.monotonic``.
 
         Raises:
             StoreBusy: the connection was lost on the way, and the work did not notice.
@@ -104,11 +124,14 @@ class Transactions:
             if not connection.in_transaction():
                 # The work ended the transaction by itself.
                 connection.begin()
+            self._silence.answered()
             self._idle.append(connection)
         except connection.dialect.loaded_dbapi.Error:
             # Nothing was written, and what was read is whole all the same.
             self._forget(connection)
         finally:
+            if connection.closed:
+                self._silence.lost(since)
             self._free.release()
 
     def _commit(self, connection: Connection, driver: Any) -> None:
@@ -128,7 +151,7 @@ class Transactions:
 class Transaction:
     """One transaction, begun and ended by a ``with`` statement."""
 
-    __slots__ = ("_connection", "_transactions")
+    __slots__ = ("_connection", "_since", "_transactions")
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
@@ -141,6 +164,7 @@ class Transaction:
             DBAPIError: the database cannot be reached, or another writer stays in the way.
         """
         self._connection = self._transactions.acquire()
+        self._since = time.monotonic()
         return self._connection
 
     def __exit__(
@@ -154,7 +178,8 @@ class Transaction:
         Raises:
             StoreBusy, DBAPIError: what was written is not kept; see ``Transactions.release``.
         """
-        self._transactions.release(self._connection, failed=kind is not None)
+        failed = kind is not None
+        self._transactions.release(self._connection, failed=failed, since=self._since)
 
 
 def _drop(connection: Connection) -> None:
