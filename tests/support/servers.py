@@ -32,18 +32,19 @@ class DatabaseServer(ABC):
     Args:
         durable: commits survive a crash of the server and of the machine. Ordinary tests do
             without: it makes them several times faster.
+        port: where it listens; None for a free one.
     """
 
     package: str
     account: str
     stop_signal = signal.SIGTERM
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, port: int | None = None) -> None:
         self._program = self._find_program()
         # The server refuses to run as root, so then it gets its package's account.
         self._user = self.account if os.geteuid() == 0 else None
         self._password = secrets.token_hex()
-        self.port = free_port()
+        self.port = port or free_port()
         # A unix socket's path must be short, and TMPDIR may be closed to the server's account.
         self._folder = Path(tempfile.mkdtemp(prefix="sharedbooks-", dir="/tmp"))
         if self._user:
@@ -69,6 +70,11 @@ class DatabaseServer(ABC):
     def log(self) -> str:
         """What the server has written to its log."""
         return self._daemon.log
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's main process lives."""
+        return self._daemon.running
 
     @abstractmethod
     def url(self, database: str) -> str:
@@ -152,7 +158,7 @@ class PostgresServer(DatabaseServer):
     def _find_program(self) -> Path:
         found = Path("/usr/lib/postgresql").glob("*/bin/postgres")
         newest = max(found, key=lambda path: int(path.parts[4]), default=None)
-        return newest or _missing("PostgreSQL", self.package)
+        return newest or missing("PostgreSQL", self.package)
 
     def _initialise(self) -> None:
         options = ["--no-sync", "--username=admin", "--encoding=UTF8", "--locale=C.UTF-8"]
@@ -223,7 +229,7 @@ class MariaDbServer(DatabaseServer):
 
     def _find_program(self) -> Path:
         program = Path("/usr/sbin/mariadbd")
-        return program if program.exists() else _missing("MariaDB", self.package)
+        return program if program.exists() else missing("MariaDB", self.package)
 
     def _initialise(self) -> None:
         # The account that the tests run as may do everything, through the socket alone.
@@ -268,7 +274,8 @@ def disconnect(cursor: Cursor, database: str) -> None:
             cursor.execute(f"KILL {number}")
 
 
-def _missing(product: str, package: str) -> NoReturn:
+def missing(product: str, package: str) -> NoReturn:
+    """Say how to install what is not there."""
     raise RuntimeError(
         f"{product} is not installed, and these tests start one: run 'make test', or as root"
         f" 'apt-get install --yes --no-install-recommends {package}'; or leave it out with"

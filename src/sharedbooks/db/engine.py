@@ -25,10 +25,12 @@ T = TypeVar("T")
 _logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 6
+"""For work that met with a lost connection; that in the way of others has the time to wait."""
 _LOCK_PAUSE = (0.0002, 0.001)
 """Seconds between two looks at SQLite's lock."""
 _FIRST_PAUSE = 0.01
-"""Seconds before the second attempt; doubled, with jitter, for each one after."""
+"""Seconds before the second attempt; doubled, with jitter, for each one after, up to the last."""
+_LAST_PAUSE = 0.3
 
 
 class Database:
@@ -117,9 +119,10 @@ class Database:
     def run_write(self, work: Callable[[Connection], T]) -> T:
         """Return ``work(connection)`` done and committed in a write transaction.
 
-        ``work`` is called again from the start, a bounded number of times and while the time to
-        wait is not over, when another transaction was in the way (serialisation failure, deadlock)
-        or the connection was lost; it must not have effects outside the connection. A connection
+        ``work`` is called again from the start while the time to wait is not over, when another
+        transaction was in the way (serialisation failure, deadlock; between the nodes of a Galera
+        cluster that is how writers wait for each other), and a bounded number of times when the
+        connection was lost; it must not have effects outside the connection. A connection
         lost while committing is not tried again: whether the commit happened is unknown then, and
         only the caller can find out.
 
@@ -178,17 +181,18 @@ def _with_attempts(
 ) -> T:
     pause = _FIRST_PAUSE
     deadline = time.monotonic() + patience
-    for number in range(1, _ATTEMPTS + 1):
+    lost = 0
+    while True:
         try:
             return attempt()
         except DBAPIError as error:
             failure = classify(error)
-            if number == _ATTEMPTS or time.monotonic() >= deadline or not may_repeat(failure):
+            lost += failure is not Failure.TRANSIENT
+            if lost == _ATTEMPTS or time.monotonic() >= deadline or not may_repeat(failure):
                 _raise_typed(error)
-            _logger.debug("attempt %d met %s; trying again", number, failure.name)
+            _logger.debug("an attempt met %s; trying again", failure.name)
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
-        pause *= 2
-    raise AssertionError("the last attempt returns or raises")
+        pause = min(2 * pause, _LAST_PAUSE)
 
 
 def _raise_typed(error: DBAPIError) -> NoReturn:
