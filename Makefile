@@ -6,6 +6,7 @@ TEST_PACKAGES = \
 	faketime \
 	ldap-utils \
 	mariadb-server \
+	nginx \
 	openssl \
 	postgresql \
 	samba-ad-dc \
@@ -32,7 +33,7 @@ test: .venv/.installed-dev ## run all tests; PYTEST_ARGS are handed to pytest
 
 faults: .venv/.installed-dev ## the tests of faults and attacks in their long form; takes hours
 	@scripts/install-packages $(TEST_PACKAGES)
-	$(PYTHON) -m pytest --thorough tests/faults $(PYTEST_ARGS)
+	$(PYTHON) -m pytest --thorough tests/faults tests/nodes $(PYTEST_ARGS)
 
 lint: .venv/.installed-dev ## check style, formatting, types and the layers
 	.venv/bin/ruff check
