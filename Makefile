@@ -19,7 +19,7 @@ PYTHON = .venv/bin/python
 INSTALL = $(PYTHON) -m pip install --quiet --quiet --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: help run test faults lint clean
+.PHONY: help run test faults soak lint clean
 
 help: ## print this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -35,6 +35,9 @@ faults: .venv/.installed-dev ## the tests of faults and attacks in their long fo
 	@scripts/install-packages $(TEST_PACKAGES)
 	$(PYTHON) -m pytest --thorough tests/faults tests/nodes $(PYTEST_ARGS)
 
+soak: .venv/.installed-dev ## a thousand phones for an hour, all they see checked; SOAK_ARGS are handed to it
+	$(PYTHON) -m benchmarks.soak $(SOAK_ARGS)
+
 lint: .venv/.installed-dev ## check style, formatting, types and the layers
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
@@ -42,7 +45,7 @@ lint: .venv/.installed-dev ## check style, formatting, types and the layers
 	.venv/bin/lint-imports
 
 clean: ## remove what the other targets made, the demo's data too
-	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv demo soak.json soak.md .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PYTHON):

@@ -101,11 +101,11 @@ class Meter:
 
     def memory(self) -> dict[int, int]:
         """Return the octets of each process; what several share is divided among them (PSS)."""
-        return {process: _memory_field(process, "Pss") for process in self.processes()}
+        return {process: memory_of(process)[0] for process in self.processes()}
 
     def resident(self) -> dict[int, int]:
         """Return the octets of each process, what it shares included (RSS)."""
-        return {process: _memory_field(process, "Rss") for process in self.processes()}
+        return {process: memory_of(process)[1] for process in self.processes()}
 
 
 def _stat(process: int) -> list[str] | None:
@@ -115,12 +115,15 @@ def _stat(process: int) -> list[str] | None:
         return None
 
 
-def _memory_field(process: int, name: str) -> int:
+def memory_of(process: int) -> tuple[int, int]:
+    """Return PSS and RSS of a process in octets; zeros if it has ended."""
+    found = {"Pss": 0, "Rss": 0}
     with suppress(FileNotFoundError, ProcessLookupError):
         for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-            if line.startswith(f"{name}:"):
-                return int(line.split()[1]) * 1024
-    return 0
+            name, _, value = line.partition(":")
+            if name in found:
+                found[name] = int(value.split()[0]) * 1024
+    return found["Pss"], found["Rss"]
 
 
 @contextmanager
