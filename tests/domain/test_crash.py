@@ -28,8 +28,6 @@ from tests.support.servers import DatabaseServer, MariaDbServer, PostgresServer
 
 ROOT = Path(__file__).parents[2]
 WRITERS = 2
-ROUNDS = 3
-SERVER_ROUNDS = 2
 
 Change = tuple[str, str | None]
 
@@ -67,6 +65,8 @@ class Killing:
     book: str
     hashes: dict[str, str | None] = field(default_factory=dict)
     undecided: list[Change] = field(default_factory=list)
+    synced: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What a client had after each sync so far, by the token it was given then."""
 
     def start(self) -> list[Writer]:
         """Start writers; return when each has had some changes acknowledged."""
@@ -103,6 +103,11 @@ class Killing:
                 self.hashes[name] = content_hash
         assert found == {name: h for name, h in self.hashes.items() if h is not None}
         _check_book(device)
+        for token, held in self.synced.items():
+            changes = device.changes(token)
+            kept = {name: h for name, h in held.items() if name not in changes.removed}
+            assert {**kept, **dict(changes.changed)} == found
+        self.synced[device.token()] = found
 
 
 def _check_book(device: Device) -> None:
@@ -135,9 +140,10 @@ def _properties(device: Device) -> dict[int, list[tuple[str, str]]]:
     return found
 
 
-def test_writers_killed(device: Device, database_url: str) -> None:
+@pytest.mark.timeout(3 * 3600)
+def test_writers_killed(device: Device, database_url: str, thorough: bool) -> None:  # noqa: FBT001
     killing = Killing(database_url, device.user.name, device.book)
-    for number in range(ROUNDS):
+    for number in range(100 if thorough else 2):
         killing.end(killing.start())
         killing.check(device)
         # Nothing the dead left behind is in the way.
@@ -162,13 +168,14 @@ def durable_server(
         yield server
 
 
-def test_server_killed(durable_server: DatabaseServer) -> None:
+@pytest.mark.timeout(3 * 3600)
+def test_server_killed(durable_server: DatabaseServer, thorough: bool) -> None:  # noqa: FBT001
     url = durable_server.url("books")
     with closing(Database(url)) as database:
         upgrade_schema(database)
         device = make_device(database)
         killing = Killing(url, device.user.name, device.book)
-        for _ in range(SERVER_ROUNDS):
+        for _ in range(100 if thorough else 2):
             writers = killing.start()
             durable_server.kill()
             killing.end(writers)
