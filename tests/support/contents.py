@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 
 from sharedbooks.db.engine import Database
 from sharedbooks.db.schema import metadata
+from sharedbooks.db.search_index import settle_texts
 from sharedbooks.domain import books, credentials, homes
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.domain.throttle import Throttle
@@ -81,6 +82,7 @@ def search_texts(database: Database) -> list[tuple[Any, ...]]:
     """Return what SQLite's index of texts holds; nothing elsewhere."""
     if database.dialect != "sqlite":
         return []
-    with database.read() as connection:
+    with database.write() as connection:
+        settle_texts(connection)
         rows = connection.execute(text("SELECT rowid, text FROM card_texts ORDER BY rowid"))
         return [(rowid, sorted(found.split("\n"))) for rowid, found in rows]

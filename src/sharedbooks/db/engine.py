@@ -28,6 +28,11 @@ _ATTEMPTS = 6
 """For work that met with a lost connection; that in the way of others has the time to wait."""
 _LOCK_PAUSE = (0.0002, 0.001)
 """Seconds between two looks at SQLite's lock."""
+_CHECKPOINT_PAGES = 4000
+"""Pages of SQLite's log that go into its file at a time: as many as one look into its index finds.
+
+One writer in two hundred waits for that, and a page that all of them change is written once.
+"""
 _FIRST_PAUSE = 0.01
 """Seconds before the second attempt; doubled, with jitter, for each one after, up to the last."""
 _LAST_PAUSE = 0.3
@@ -160,10 +165,13 @@ class Database:
             with self._writing.take() as connection:
                 driver: Any = connection.connection.dbapi_connection
                 driver.rollback()
+                driver.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
                 try:
                     return work(driver)
                 except connection.dialect.loaded_dbapi.Error as error:
                     raise wrapped(connection, error, "") from error
+                finally:
+                    driver.execute("PRAGMA busy_timeout = 0")
         except DBAPIError as error:
             _raise_typed(error)
 
@@ -216,9 +224,11 @@ def _sqlite(url: URL, pool_size: int, limits: Limits) -> tuple[Transactions, Tra
         "timeout": limits.busy,
     }
 
-    def make() -> Engine:
+    def make(*, writing: bool = False) -> Engine:
         engine = create_engine(url, connect_args=arguments, poolclass=NullPool)
         event.listen(engine, "connect", _prepare_sqlite)
+        if writing:
+            event.listen(engine, "connect", _prepare_sqlite_writer)
         return engine
 
     # One writer connection a process: threads then queue here, in order, instead of polling
@@ -226,7 +236,11 @@ def _sqlite(url: URL, pool_size: int, limits: Limits) -> tuple[Transactions, Tra
     return (
         Transactions(make(), _begin_snapshot, size=pool_size, patience=limits.busy),
         Transactions(
-            make(), _begin_writing_within(limits.busy), size=1, patience=limits.busy, writing=True
+            make(writing=True),
+            _begin_writing_within(limits.busy),
+            size=1,
+            patience=limits.busy,
+            writing=True,
         ),
     )
 
@@ -242,6 +256,12 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _prepare_sqlite_writer(connection: Any, _record: Any) -> None:
+    # The first statement of a transaction waits for the lock, in our own way; no other has to.
+    connection.execute("PRAGMA busy_timeout = 0")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+
+
 def _begin_snapshot(driver: sqlite3.Connection) -> None:
     driver.execute("BEGIN")
 
@@ -254,25 +274,20 @@ def _begin_writing_within(seconds: float) -> Callable[[sqlite3.Connection], None
     """
 
     def begin(driver: sqlite3.Connection) -> None:
-        driver.execute("PRAGMA busy_timeout = 0")
-        try:
-            _poll_for_lock(driver, time.monotonic() + seconds)
-        finally:
-            driver.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                # Its lower octet: the others say why it is busy.
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+            time.sleep(random.uniform(*_LOCK_PAUSE))  # noqa: S311 - jitter is no secret
 
     return begin
-
-
-def _poll_for_lock(driver: sqlite3.Connection, deadline: float) -> None:
-    while True:
-        try:
-            driver.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-        else:
-            return
-        time.sleep(random.uniform(*_LOCK_PAUSE))  # noqa: S311 - jitter is no secret
 
 
 def _begun_by_driver(

@@ -3,6 +3,10 @@
 SQLite keeps one text a card in an FTS5 table, which this module writes; PostgreSQL keeps trigrams
 of ``card_properties.value`` by itself (extension pg_trgm), and uses them for ``LIKE '%…%'``.
 MariaDB has none, and reads the values of the property that is asked for from their index.
+
+A transaction that writes FTS5 writes some fifteen pages whether it changes one text or twenty. So
+single changes wait in a plain table, which a search reads too, until there are enough of them. Of
+a card whose change waits the index still has the old text: it finds too much, never too little.
 """
 
 from collections.abc import Sequence
@@ -21,40 +25,88 @@ _BY_NAME = Prepared(
         card_properties.c.name == bindparam("name"),
     )
 )
+_MOST_WAITING = 32
+"""Changed texts that wait to go into the index together."""
 _TEXTS = table("card_texts", column("rowid"), column("text"))
 _INDEX = Prepared(insert(_TEXTS).values(rowid=bindparam("card"), text=bindparam("text")))
 _FORGET = Prepared(delete(_TEXTS).where(_TEXTS.c.rowid == bindparam("card")))
+_WAIT = Prepared(text("INSERT OR REPLACE INTO card_texts_recent VALUES (:card, :text)"))
+_COUNT_WAITING = Prepared(text("SELECT count(*) FROM card_texts_recent"))
+_WAITING = Prepared(text("SELECT card_id, text FROM card_texts_recent"))
+_NONE_WAITING = Prepared(text("DELETE FROM card_texts_recent"))
 # CROSS JOIN is SQLite's word for: in this order. The other way round it would look into the index
 # once for each card of the book.
 _BY_TRIGRAMS = Prepared(
     text(
         "SELECT cards.id FROM card_texts CROSS JOIN cards ON cards.id = card_texts.rowid"
         " WHERE card_texts MATCH :trigrams AND cards.book_id = :book_id"
+        " UNION ALL"
+        " SELECT cards.id FROM card_texts_recent AS recent"
+        " CROSS JOIN cards ON cards.id = recent.card_id"
+        " WHERE instr(recent.text, :folded) > 0 AND cards.book_id = :book_id"
     )
 )
 
 
+def index_changed_text(connection: Connection, card_id: int, searched: str) -> None:
+    """Note the folded text that a card has now."""
+    if connection.dialect.name == "sqlite":
+        _let_wait(connection, card_id, searched)
+
+
 def index_texts(connection: Connection, texts: Sequence[tuple[int, str]]) -> None:
-    """Note the folded text of new cards, by card id."""
-    if connection.dialect.name == "sqlite":
-        _INDEX.run(connection, *({"card": card_id, "text": text} for card_id, text in texts))
+    """Note the folded texts of new cards, by card id."""
+    if connection.dialect.name != "sqlite":
+        return
+    if len(texts) == 1:
+        _let_wait(connection, *texts[0])
+        return
+    # An id may be that of a card which is gone, and whose text is not gone yet.
+    settle_texts(connection)
+    _INDEX.run(connection, *({"card": card_id, "text": text} for card_id, text in texts))
 
 
-def forget_text(connection: Connection, card_id: int) -> None:
-    """Forget the text of a card that changes or goes."""
-    if connection.dialect.name == "sqlite":
-        _FORGET.run(connection, {"card": card_id})
+def forget_texts(connection: Connection, card_ids: Sequence[int]) -> None:
+    """Forget the texts of cards that go."""
+    if connection.dialect.name != "sqlite":
+        return
+    if len(card_ids) == 1:
+        _let_wait(connection, card_ids[0], None)
+        return
+    settle_texts(connection)
+    _FORGET.run(connection, *({"card": card_id} for card_id in card_ids))
+
+
+def settle_texts(connection: Connection) -> None:
+    """Bring the changed texts that wait into the index, which then has no others."""
+    if connection.dialect.name != "sqlite":
+        return
+    waiting = _WAITING.all(connection, {})
+    if not waiting:
+        return
+    _FORGET.run(connection, *({"card": card_id} for card_id, _ in waiting))
+    _INDEX.run(
+        connection,
+        *({"card": card_id, "text": text} for card_id, text in waiting if text is not None),
+    )
+    _NONE_WAITING.run(connection, {})
 
 
 def drop_texts(connection: Connection) -> None:
-    """Take the table of texts away, where there is one."""
+    """Take the tables of texts away, where there are any."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("DROP TABLE IF EXISTS card_texts")
+        for name in ("card_texts", "card_texts_recent"):
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
 
 
 def rebuild_texts(connection: Connection) -> None:
     """Make the texts of all cards anew from their indexed properties, after rows came past them."""
-    if connection.dialect.name == "sqlite" and _has_texts(connection):
+    if connection.dialect.name != "sqlite":
+        return
+    # A database of an older schema lacks one of them, or both.
+    if _has_table(connection, "card_texts_recent"):
+        _NONE_WAITING.run(connection, {})
+    if _has_table(connection, "card_texts"):
         connection.exec_driver_sql("DELETE FROM card_texts")
         connection.exec_driver_sql(
             "INSERT INTO card_texts (rowid, text)"
@@ -62,10 +114,15 @@ def rebuild_texts(connection: Connection) -> None:
         )
 
 
-def _has_texts(connection: Connection) -> bool:
-    """False for a database of a schema before this index."""
-    found = "SELECT 1 FROM sqlite_master WHERE name = 'card_texts'"
-    return connection.exec_driver_sql(found).first() is not None
+def _let_wait(connection: Connection, card_id: int, searched: str | None) -> None:
+    _WAIT.run(connection, {"card": card_id, "text": searched})
+    if _COUNT_WAITING.all(connection, {})[0][0] >= _MOST_WAITING:
+        settle_texts(connection)
+
+
+def _has_table(connection: Connection, name: str) -> bool:
+    found = "SELECT 1 FROM sqlite_master WHERE name = ?"
+    return connection.exec_driver_sql(found, (name,)).first() is not None
 
 
 class BookIndex:
@@ -98,7 +155,7 @@ class BookIndex:
     def _cards_with_anywhere(self, folded: str) -> set[int]:
         # Clients look for the same text in names and in addresses.
         if folded not in self._by_text:
-            where = {"trigrams": _all_trigrams(folded), "book_id": self._book_id}
+            where = {"trigrams": _all_trigrams(folded), "folded": folded, "book_id": self._book_id}
             rows = _BY_TRIGRAMS.all(self._connection, where)
             self._by_text[folded] = {row[0] for row in rows}
         return self._by_text[folded]

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import card_properties, cards, removed_names
-from sharedbooks.db.search_index import forget_text, index_texts
+from sharedbooks.db.search_index import forget_texts, index_changed_text, index_texts
 from sharedbooks.db.types import now
 from sharedbooks.domain.history import Action, Actor, Change, record
 from sharedbooks.domain.prepared_cards import PreparedCard
@@ -129,8 +129,7 @@ def replace_properties(
     if added:
         _insert_rows(connection, book_id, ((card_id, name, value) for name, value in added))
     if surplus or added:
-        forget_text(connection, card_id)
-        index_texts(connection, [(card_id, _searched_text(card))])
+        index_changed_text(connection, card_id, _searched_text(card))
 
 
 def remove_rows(
@@ -143,8 +142,7 @@ def remove_rows(
     """Delete cards, at least one, each with a revision of its own from the first on."""
     ids = [{"card": card.id} for card in removed]
     _DELETE_PROPERTIES.run(connection, *ids)
-    for card in removed:
-        forget_text(connection, card.id)
+    forget_texts(connection, [card.id for card in removed])
     _DELETE.run(connection, *ids)
     revisions = range(first_revision, first_revision + len(removed))
     numbered = list(zip(revisions, removed, strict=True))

@@ -5,6 +5,7 @@ who sees part of a book has tokens of their own) and the revision.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -51,7 +52,7 @@ _REMOVED = Prepared(
     .order_by(removed_names.c.revision)
     .limit(bindparam("most"))
 )
-_RAISE = Prepared(
+_raising = (
     update(address_books)
     .where(
         address_books.c.id == bindparam("book"),
@@ -59,6 +60,8 @@ _RAISE = Prepared(
     )
     .values(revision=address_books.c.revision + bindparam("steps"), changed_at=bindparam("moment"))
 )
+_RAISE = Prepared(_raising)
+_RAISE_RETURNING = Prepared(_raising.returning(address_books.c.revision))
 _REVISION = Prepared(
     select(address_books.c.revision).where(address_books.c.id == bindparam("book"))
 )
@@ -121,7 +124,8 @@ def raise_revision(
         AccessDenied: the book is read-only, or not one of a directory.
     """
     where = {"book": book_id, "steps": steps, "moment": now(), "wanted": from_directory}
-    if _RAISE.run(connection, where) == 0:
+    raised = _raise(connection, where)
+    if raised is None:
         if from_directory:
             raise AccessDenied(
                 "This address book does not belong to a directory any more.", privileges=["bind"]
@@ -130,8 +134,16 @@ def raise_revision(
             "The cards of this address book come from a directory; they are changed there.",
             privileges=["write-content"],
         )
-    [(revision,)] = _REVISION.all(connection, {"book": book_id})
-    return int(revision)
+    return raised
+
+
+def _raise(connection: Connection, where: dict[str, Any]) -> int | None:
+    if connection.dialect.update_returning:
+        row = _RAISE_RETURNING.first(connection, where)
+    else:
+        raised = _RAISE.run(connection, where) > 0
+        row = _REVISION.first(connection, where) if raised else None
+    return None if row is None else int(row[0])
 
 
 def _parse(token: str, sync_key: str, revision: int) -> int:

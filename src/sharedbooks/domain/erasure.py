@@ -19,7 +19,7 @@ from sharedbooks.db.schema import (
     import_sources,
     removed_names,
 )
-from sharedbooks.db.search_index import forget_text
+from sharedbooks.db.search_index import forget_texts
 from sharedbooks.domain.cards import get_cards_by_id, replace_card
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.distinct_cards import forget_cards
@@ -201,8 +201,7 @@ def _erase_cards(connection: Connection, book_id: int, uids: list[str], done: Er
     names = {name for _, name in living} | set(connection.execute(before).scalars())
     ids = [card_id for card_id, _ in living]
     connection.execute(delete(card_properties).where(card_properties.c.card_id.in_(ids)))
-    for card_id in ids:
-        forget_text(connection, card_id)
+    forget_texts(connection, ids)
     connection.execute(delete(cards).where(of_cards))
     done.cards += len(living)
     done.versions += connection.execute(delete(card_versions).where(of_versions)).rowcount

@@ -19,7 +19,7 @@ from sharedbooks.db.schema import (
     cards,
     removed_names,
 )
-from sharedbooks.db.search_index import forget_text
+from sharedbooks.db.search_index import forget_texts
 from sharedbooks.db.types import now
 from sharedbooks.domain.books import lock_book
 from sharedbooks.domain.card_history import revision_at
@@ -226,8 +226,7 @@ def _purge_cards(connection: Connection, book_id: int) -> int:
     ids = _some(connection, cards.c.id, cards.c.book_id == book_id)
     if ids:
         connection.execute(delete(card_properties).where(card_properties.c.card_id.in_(ids)))
-        for card_id in ids:
-            forget_text(connection, card_id)
+        forget_texts(connection, ids)
         connection.execute(delete(cards).where(cards.c.id.in_(ids)))
     return len(ids)
 

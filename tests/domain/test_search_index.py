@@ -1,0 +1,76 @@
+"""Searches find what cards say now, however their changes went into the index."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import text
+
+from sharedbooks.db.search_index import settle_texts
+from sharedbooks.domain.search import search_cards
+from sharedbooks.vcard.filters import CardFilter, PropFilter, TextMatch
+from tests.support.factories import Device, vcard
+
+WORDS = ["orange", "violet", "Grün", "山田太郎", "indigo", 'quo"te', "o'clock", "100%_"]
+
+
+def _found(device: Device, wanted: str) -> set[str]:
+    book_id = device.access().book_id
+    wish = CardFilter((PropFilter("FN", texts=(TextMatch(wanted),)),))
+    with device.database.read() as connection:
+        return {card.resource_name for card in search_cards(connection, book_id, wish)}
+
+
+def _waiting(device: Device) -> int:
+    with device.database.read() as connection:
+        count = connection.execute(text("SELECT count(*) FROM card_texts_recent")).scalar_one()
+    return int(count)
+
+
+def _settle(device: Device) -> None:
+    device.database.run_write(settle_texts)
+
+
+def test_every_change_is_found_at_once(device: Device) -> None:
+    chance = random.Random(7)
+    names: dict[str, str] = {}
+    for step in range(150):
+        name = f"{chance.randrange(12)}.vcf"
+        if name in names and chance.choice([True, False, False]):
+            device.delete(name)
+            del names[name]
+        else:
+            names[name] = f"{chance.choice(WORDS)} {step}"
+            device.put(name, vcard(name, names[name]))
+        if step % 50 == 49:
+            _settle(device)
+        for word in WORDS:
+            assert _found(device, word) == {n for n, said in names.items() if word in said}, step
+
+
+@pytest.mark.parametrize("then", [lambda _device: None, _settle], ids=["waiting", "settled"])
+def test_a_deleted_card_leaves_its_id_to_another(
+    device: Device, then: Callable[[Device], None]
+) -> None:
+    device.put("old.vcf", vcard("old", "orange"))
+    _settle(device)
+    device.delete("old.vcf")
+    then(device)
+    device.put("new.vcf", vcard("new", "violet"))
+    assert (_found(device, "orange"), _found(device, "violet")) == (set(), {"new.vcf"})
+    _settle(device)
+    assert (_found(device, "orange"), _found(device, "violet")) == (set(), {"new.vcf"})
+
+
+def test_changes_do_not_wait_without_end(device: Device) -> None:
+    if device.database.dialect != "sqlite":
+        pytest.skip("only SQLite's index takes changes together")
+    most = 0
+    for number in range(100):
+        device.put(f"{number}.vcf", vcard(str(number), f"orange {number}"))
+        most = max(most, _waiting(device))
+    assert 10 < most < 50
+    assert len(_found(device, "orange")) == 100
+    _settle(device)
+    assert _waiting(device) == 0
+    assert len(_found(device, "orange")) == 100
