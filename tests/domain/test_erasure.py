@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import insert, inspect, select, text, update
 
 from sharedbooks.db import schema
+from sharedbooks.db.search_index import settle_texts
 from sharedbooks.domain import books, credentials, homes
 from sharedbooks.domain.audit import Event, iterate_events, log_event
 from sharedbooks.domain.changes import changes_since
@@ -71,6 +72,7 @@ def ann(device: Device) -> Device:
     device.put(f"{UID}.vcf", ANN.replace(b"secret thing", b"hidden thing"))
     device.put("bob.vcf", BOB)
     device.put("team.vcf", TEAM)
+    device.database.run_write(settle_texts)
     return device
 
 

@@ -19,11 +19,12 @@ from sharedbooks.db.schema import (
     import_sources,
     removed_names,
 )
-from sharedbooks.db.search_index import forget_texts
+from sharedbooks.db.search_index import forget_texts, settle_texts
 from sharedbooks.domain.cards import get_cards_by_id, replace_card
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.distinct_cards import forget_cards
 from sharedbooks.domain.history import Actor
+from sharedbooks.domain.import_marks import keep_marks
 from sharedbooks.domain.people import pages
 from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.vcard.persons import plain_uid, without_references
@@ -146,6 +147,7 @@ def erase(
     plain = {plain_uid(target.card_uid) for target in targets}
     for target in sorted(referring):
         done.references += _drop_references(connection, actor, target, plain, is_person)
+    settle_texts(connection)
     return done
 
 
@@ -266,6 +268,7 @@ def _drop_references(
             replace_card(connection, target.book_id, card, prepared, actor, revision)
             changed = 1
             _distrust_entry(connection, target)
+    keep_marks(connection, target.book_id, card_versions.c.card_uid == target.card_uid)
     versions = select(card_versions.c.id, card_versions.c.content_before).where(
         card_versions.c.book_id == target.book_id,
         card_versions.c.card_uid == target.card_uid,

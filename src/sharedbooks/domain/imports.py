@@ -25,7 +25,7 @@ class ImportedRow:
         row_key: hash of what the row is known by in its source, 32 hex digits.
         card_uid: the card of the book that it became or went into.
         content_hash: hash of the card as the source gave it.
-        marks: one for each value of that card, as ``vcard.marks`` makes them.
+        marks: one for each value of that card, as ``vcard.marks`` makes them; see ``import_marks``.
     """
 
     row_key: str

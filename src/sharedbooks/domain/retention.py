@@ -23,6 +23,7 @@ from sharedbooks.db.search_index import forget_texts
 from sharedbooks.db.types import now
 from sharedbooks.domain.books import lock_book
 from sharedbooks.domain.card_history import revision_at
+from sharedbooks.domain.import_marks import keep_marks
 from sharedbooks.domain.trash import IN_TRASH
 from sharedbooks.errors import NotFound
 
@@ -160,7 +161,9 @@ def _purge_versions(
     rows = connection.execute(_OLD_VERSIONS.limit(_ROWS), where).all()
     if not rows:
         return 0, None
-    connection.execute(delete(card_versions).where(card_versions.c.id.in_([r.id for r in rows])))
+    old = card_versions.c.id.in_([row.id for row in rows])
+    keep_marks(connection, book_id, old)
+    connection.execute(delete(card_versions).where(old))
     last = rows[-1].revision
     _note_loss(connection, book_id, last, of_living=True)
     return len(rows), last
@@ -176,6 +179,7 @@ def _purge_trash(
         return 0, None
     uids = [row.card_uid for row in rows]
     of_cards = card_versions.c.card_uid.in_(uids)
+    keep_marks(connection, book_id, of_cards)
     connection.execute(delete(card_versions).where(card_versions.c.book_id == book_id, of_cards))
     last = rows[-1].revision
     _note_loss(connection, book_id, last, of_living=False)

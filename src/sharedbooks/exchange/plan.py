@@ -12,6 +12,7 @@ from sharedbooks.db.schema import cards
 from sharedbooks.domain.bulk import Edit, says_the_same, write_cards
 from sharedbooks.domain.cards import Card, get_cards_by_id
 from sharedbooks.domain.history import Actor
+from sharedbooks.domain.import_marks import NOT_MADE, marks_of
 from sharedbooks.domain.imports import (
     ImportedRow,
     add_source,
@@ -132,7 +133,7 @@ def decide(connection: Connection, target: Target, some: Sequence[Keyed]) -> lis
     ids = sorted({card_id for card_id, _ in work.meant.values()})
     stored = {card.id: card for card in get_cards_by_id(connection, ids)}
     for index, (card_id, row) in work.meant.items():
-        work.decided[index] = _bring(target, some[index], stored[card_id], row)
+        work.decided[index] = _bring(connection, target, some[index], stored[card_id], row)
     return [work.decided[index] for index in range(len(some))]
 
 
@@ -168,7 +169,9 @@ def _remembered(decision: Decision) -> ImportedRow:
     row_key, record = decision.keyed
     card = decision.existing or decision.result
     assert card is not None  # noqa: S101 - news is about a card
-    marks = card_marks(record.card.octets)
+    result = decision.result
+    is_verbatim = result is not None and result.content_hash == record.card.content_hash
+    marks = NOT_MADE if is_verbatim else card_marks(record.card.octets)
     return ImportedRow(row_key, card.card_uid, record.card.content_hash, marks)
 
 
@@ -247,7 +250,9 @@ def _with_uid(card: PreparedCard, card_uid: str) -> PreparedCard:
     return prepare_card(octets, max_size=len(octets))
 
 
-def _bring(target: Target, keyed: Keyed, card: Card, row: ImportedRow | None) -> Decision:
+def _bring(
+    connection: Connection, target: Target, keyed: Keyed, card: Card, row: ImportedRow | None
+) -> Decision:
     """Decide what becomes of the card that a row means."""
     record = keyed.record
     news = _with_uid(record.card, card.card_uid)
@@ -259,7 +264,8 @@ def _bring(target: Target, keyed: Keyed, card: Card, row: ImportedRow | None) ->
     if target.overwrite or is_untouched or (row is None and record.uid_is_own):
         return Decision(keyed, Outcome.CHANGED, existing=card, result=news, is_news=True)
     try:
-        merged = merge_source(card.content, news.octets, row.marks if row else None)
+        before = marks_of(connection, target.book_id, row) if row else None
+        merged = merge_source(card.content, news.octets, before)
         if merged.octets == card.content:
             return Decision(
                 keyed, Outcome.UNCHANGED, existing=card, kept=merged.kept, is_news=is_news
