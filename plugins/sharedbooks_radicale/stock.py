@@ -39,7 +39,7 @@ from radicale.storage import ComponentNotFoundError
 from sqlalchemy import Connection
 
 from sharedbooks.config import Config, find_config, load_config
-from sharedbooks.db.upgrade import require_current_schema
+from sharedbooks.db.schema_state import require_current_schema
 from sharedbooks.domain import homes
 from sharedbooks.domain.principals import Principal, PrincipalKind, find_principal
 from sharedbooks.errors import (

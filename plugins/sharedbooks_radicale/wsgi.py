@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from sharedbooks.config import find_config, load_config
-from sharedbooks.db.upgrade import require_current_schema
+from sharedbooks.db.schema_state import require_current_schema
 from sharedbooks.runtime import configure_logging, open_runtime
 from sharedbooks_radicale.app import Application
 

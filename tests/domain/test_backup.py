@@ -16,12 +16,8 @@ from sqlalchemy import inspect, select, update
 
 from sharedbooks.db.engine import Database
 from sharedbooks.db.schema import address_books, card_versions, cards, metadata
-from sharedbooks.db.upgrade import (
-    SchemaState,
-    require_current_schema,
-    schema_status,
-    upgrade_schema,
-)
+from sharedbooks.db.schema_state import SchemaState, require_current_schema, schema_status
+from sharedbooks.db.upgrade import upgrade_schema
 from sharedbooks.domain.search import search_cards
 from sharedbooks.errors import BackupDamaged, Conflict, InvalidSyncToken, SchemaMismatch
 from sharedbooks.exchange import backup

@@ -8,20 +8,19 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, select, text
 
 from sharedbooks.db.engine import Database
 from sharedbooks.db.schema import ORGANISATION_ID, metadata, principals
-from sharedbooks.db.upgrade import (
-    _LOCK_NAME,
-    _LOCK_NUMBER,
+from sharedbooks.db.schema_state import (
     SchemaState,
     SchemaStatus,
-    _config,
+    knows_schema,
     require_current_schema,
     schema_status,
-    upgrade_schema,
 )
+from sharedbooks.db.upgrade import _LOCK_NAME, _LOCK_NUMBER, _config, upgrade_schema
 from sharedbooks.domain.principals import PrincipalKind, list_principals
 from sharedbooks.domain.search import search_cards
 from sharedbooks.errors import SchemaMismatch, StoreBusy
@@ -88,6 +87,17 @@ def _names(connection: Connection) -> dict[str, set[str]]:
             names = {str(each["name"]) for each in named}
             found[table] = {name for name in names if _is_ours(name, "index", None)}
     return found
+
+
+def test_files_of_migrations_are_named_after_what_they_make() -> None:
+    """By their names the program knows its schema, without Alembic."""
+    script = ScriptDirectory.from_config(_config())
+    known = [each.revision for each in script.walk_revisions()]
+    for each in script.walk_revisions():
+        assert Path(each.path).name.startswith(f"{each.revision}_")
+    assert known == sorted(known, reverse=True)
+    assert all(knows_schema(revision) for revision in known)
+    assert not knows_schema("9999")
 
 
 def test_upgrade_of_an_empty_database_gives_exactly_the_schema(blank: Database) -> None:
@@ -204,15 +214,12 @@ def test_state_of_a_current_database(database: Database) -> None:
     require_current_schema(database)
 
 
-def test_state_of_an_old_database(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    # There is one revision only so far: let the program know a later one.
-    old = schema_status(database).known
-    monkeypatch.setattr("alembic.script.ScriptDirectory.get_current_head", lambda _self: "9999")
-    status = schema_status(database)
-    assert status == SchemaStatus(old, "9999", SchemaState.OLD)
-    sentence = f"older schema {old}: run 'sharedbooks db upgrade'"
-    with pytest.raises(SchemaMismatch, match=sentence):
-        require_current_schema(database)
+def test_state_of_an_old_database(blank: Database) -> None:
+    upgrade_schema(blank, revision="0011")
+    status = schema_status(blank)
+    assert status == SchemaStatus("0011", status.known, SchemaState.OLD)
+    with pytest.raises(SchemaMismatch, match="older schema 0011: run 'sharedbooks db upgrade'"):
+        require_current_schema(blank)
 
 
 @pytest.mark.databases("sqlite")

@@ -6,7 +6,8 @@ from sharedbooks.cli.commands import Group, Invocation
 from sharedbooks.cli.output import say, show_details
 from sharedbooks.cli.store import log_call, open_any_store, read_config
 from sharedbooks.config.database_url import masked
-from sharedbooks.db.upgrade import SchemaState, schema_status, upgrade_schema
+from sharedbooks.db.schema_state import SchemaState, schema_status
+from sharedbooks.db.upgrade import upgrade_schema
 
 _LABELS = {
     "database": "Database",

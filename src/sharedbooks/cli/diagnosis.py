@@ -16,7 +16,7 @@ from sharedbooks.cli.store import Store, system_user
 from sharedbooks.config.checks import read_file
 from sharedbooks.config.database_url import masked
 from sharedbooks.config.values import BadValueError
-from sharedbooks.db.upgrade import require_current_schema, schema_status
+from sharedbooks.db.schema_state import require_current_schema, schema_status
 from sharedbooks.domain.books import list_books
 from sharedbooks.domain.credentials import PasswordHasher
 from sharedbooks.domain.principals import PrincipalKind, list_principals

@@ -10,7 +10,7 @@ from sharedbooks.cli.output import say
 from sharedbooks.cli.store import open_any_store, read_config
 from sharedbooks.config import Config
 from sharedbooks.config.places import ENVIRONMENT_VARIABLE
-from sharedbooks.db.upgrade import require_current_schema
+from sharedbooks.db.schema_state import require_current_schema
 from sharedbooks.runtime import configure_logging
 
 _APPLICATION = "sharedbooks_radicale.wsgi:create_application"

@@ -15,8 +15,8 @@ from sharedbooks.cli.audited import describe_call
 from sharedbooks.cli.commands import Invocation
 from sharedbooks.config import Config, find_config, load_config
 from sharedbooks.db.engine import Database
+from sharedbooks.db.schema_state import require_current_schema
 from sharedbooks.db.types import now
-from sharedbooks.db.upgrade import require_current_schema
 from sharedbooks.domain.audit import Event, log_event
 from sharedbooks.domain.history import Actor
 from sharedbooks.errors import ConfigProblem

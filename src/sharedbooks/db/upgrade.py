@@ -1,84 +1,26 @@
-"""Which schema a database holds, and bringing it up to the one this program knows."""
+"""Bringing a database up to the schema that this program knows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from sharedbooks.db.engine import Database
 from sharedbooks.db.schema import metadata
+from sharedbooks.db.schema_state import (
+    SchemaState,
+    SchemaStatus,
+    require_current_schema,
+    schema_status,
+)
 from sharedbooks.db.search_index import drop_texts
-from sharedbooks.errors import SchemaMismatch, StoreBusy
+from sharedbooks.errors import StoreBusy
 
 _LOCK_NUMBER = 0x5B00C5  # arbitrary, the same in every version
 _LOCK_NAME = "sharedbooks-schema"
 _LOCK_SECONDS = 60
-
-
-class SchemaState(Enum):
-    """How the schema of a database stands to the one this program knows."""
-
-    EMPTY = "no tables yet"
-    OLD = "older than this program"
-    CURRENT = "current"
-    NEW = "newer than this program"
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaStatus:
-    """The revision a database holds (None: no tables) and the one this program knows."""
-
-    found: str | None
-    known: str
-    state: SchemaState
-
-
-def schema_status(database: Database) -> SchemaStatus:
-    """Return which schema ``database`` holds.
-
-    Raises:
-        StoreBusy: the database cannot be reached.
-    """
-    script = ScriptDirectory.from_config(_config())
-    known = script.get_current_head() or ""
-    # Tried again, since of several processes that open a new SQLite file at the same moment one
-    # turns it to WAL, and SQLite lets the others fail instead of wait.
-    found = database.run_read(found_schema)
-    if found is None:
-        return SchemaStatus(None, known, SchemaState.EMPTY)
-    if found == known:
-        return SchemaStatus(found, known, SchemaState.CURRENT)
-    return SchemaStatus(found, known, SchemaState.OLD if knows_schema(found) else SchemaState.NEW)
-
-
-def found_schema(connection: Connection) -> str | None:
-    """Return the revision of the schema that the database has; None if it has no tables."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def require_current_schema(database: Database) -> None:
-    """Return if this program can serve ``database``.
-
-    Raises:
-        SchemaMismatch: the schema is missing, older or newer; says which command mends it.
-        StoreBusy: the database cannot be reached.
-    """
-    status = schema_status(database)
-    if status.state is SchemaState.CURRENT:
-        return
-    if status.state is SchemaState.NEW:
-        raise SchemaMismatch(
-            f"The database has schema {status.found}, newer than this program knows"
-            f" ({status.known}): install the newer sharedbooks that made it."
-        )
-    found = "no tables yet" if status.found is None else f"the older schema {status.found}"
-    raise SchemaMismatch(f"The database has {found}: run 'sharedbooks db upgrade'.")
 
 
 def upgrade_schema(database: Database, *, revision: str = "head") -> SchemaStatus:
@@ -112,12 +54,6 @@ def drop_schema(database: Database) -> None:
         metadata.drop_all(connection)
         drop_texts(connection)
         connection.exec_driver_sql("DROP TABLE alembic_version")
-
-
-def knows_schema(revision: str) -> bool:
-    """True if this program knows that schema, the present one or an older."""
-    script = ScriptDirectory.from_config(_config())
-    return revision in {each.revision for each in script.walk_revisions()}
 
 
 def _config() -> Config:

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, LargeBinary, Table, func, select
 from sharedbooks import __version__
 from sharedbooks.db.engine import Database
 from sharedbooks.db.schema import metadata
+from sharedbooks.db.schema_state import found_schema
 from sharedbooks.db.types import json_text
-from sharedbooks.db.upgrade import found_schema
 from sharedbooks.errors import BackupDamaged
 from sharedbooks.exchange.backup_file import (
     JSON,

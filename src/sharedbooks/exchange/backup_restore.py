@@ -10,16 +10,14 @@ from sqlalchemy import Connection, exists, inspect, select, text
 
 from sharedbooks.db.engine import Database
 from sharedbooks.db.schema import ORGANISATION_ID, address_books, metadata, principals
-from sharedbooks.db.search_index import rebuild_texts
-from sharedbooks.db.upgrade import (
+from sharedbooks.db.schema_state import (
     SchemaState,
-    drop_schema,
     knows_schema,
     require_current_schema,
-    schema_lock,
     schema_status,
-    upgrade_schema,
 )
+from sharedbooks.db.search_index import rebuild_texts
+from sharedbooks.db.upgrade import drop_schema, schema_lock, upgrade_schema
 from sharedbooks.errors import BackupDamaged, Conflict, SchemaMismatch
 from sharedbooks.exchange.backup import Watch, check_backup
 from sharedbooks.exchange.backup_file import JSON, Contents, Section, read_backup
