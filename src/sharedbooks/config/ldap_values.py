@@ -14,7 +14,7 @@ from sharedbooks.config.values import HOST, BadValueError, Kind, plain_text, wro
 
 _ATTRIBUTE = r"(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)"
 _ESCAPE_IN_DN = r"\\(?:[0-9A-Fa-f]{2}|[ \"#+,;<=>\\])"
-_PAIR_IN_DN = rf" *{_ATTRIBUTE} *= *(?:[^\x00\"+,;<>\\]|{_ESCAPE_IN_DN})*"
+_PAIR_IN_DN = rf" *{_ATTRIBUTE} *=(?:[^\x00\"+,;<>\\]|{_ESCAPE_IN_DN})*"
 _DN = re.compile(rf"{_PAIR_IN_DN}(?:[+,]{_PAIR_IN_DN})*")
 
 _FILTER_VALUE = r"(?:[^\x00()\\]|\\[0-9A-Fa-f]{2})*"

@@ -224,9 +224,13 @@ def _add(contact: Contact, meaning: Meaning, value: str) -> None:
 
 def _add_birthday(contact: Contact, named: dict[str, Attribute]) -> None:
     year, month, day = (named[name].text if name in named else "" for name in _BIRTH)
-    if month.isdecimal() and day.isdecimal():
-        start = year.zfill(4) if year.isdecimal() else "-"
+    if _is_number(month, 2) and _is_number(day, 2):
+        start = year.zfill(4) if _is_number(year, 4) else "-"
         contact.texts["BDAY"] = f"{start}-{int(month):02}-{int(day):02}"
+
+
+def _is_number(text: str, most_digits: int) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= most_digits
 
 
 def entry_of(contact: Contact) -> tuple[bytes, set[str]]:
@@ -248,13 +252,22 @@ def entry_of(contact: Contact) -> tuple[bytes, set[str]]:
         for value in _values(meaning, texts, left, done):
             lines.append(_line(attribute, value))
     lines += _birthday_lines(texts, done)
-    photo = texts.get("PHOTO", "")
-    if photo.startswith("data:image/jpeg;base64,"):
+    photo = _jpeg(texts.get("PHOTO", ""))
+    if photo is not None:
         done.add("PHOTO")
-        lines.append(_line("jpegPhoto", b64decode(photo.partition(",")[2])))
+        lines.append(_line("jpegPhoto", photo))
     unheld = {key for key, entries in left.items() if entries}
     unheld |= {key.partition(".")[0] for key in texts.keys() - done}
     return b"".join([*lines, b"\n"]), unheld | ({"CATEGORIES"} if contact.categories else set())
+
+
+def _jpeg(uri: str) -> bytes | None:
+    if not uri.startswith("data:image/jpeg;base64,"):
+        return None
+    try:
+        return b64decode(uri.partition(",")[2])
+    except ValueError:
+        return None
 
 
 def _written() -> Iterator[tuple[str, Meaning]]:

@@ -60,7 +60,7 @@ def read_multistatus(body: IO[bytes]) -> Iterator[Resource]:
                 yield _resource(element)
                 # What was read is let go.
                 root.clear()
-    except (ParseError, DefusedXmlException, UnicodeDecodeError) as error:
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise InvalidSource(f"The server's answer is no XML that can be read: {error}.") from error
 
 
@@ -76,4 +76,5 @@ def _resource(element: Element) -> Resource:
 
 def _status(line: str | None, default: int) -> int:
     words = (line or "").split()
-    return int(words[1]) if len(words) > 1 and words[1].isdecimal() else default
+    code = words[1] if len(words) > 1 else ""
+    return int(code) if len(code) == 3 and code.isascii() and code.isdecimal() else default

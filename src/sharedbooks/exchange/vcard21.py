@@ -16,7 +16,8 @@ _LISTS = frozenset({"CATEGORIES", "NICKNAME", "X-NICKNAME"})
 _MEDIA = frozenset({"PHOTO", "LOGO", "SOUND", "KEY"})
 _RENAMED = {"X-NICKNAME": "NICKNAME"}
 # 2.1 escapes nothing but the semicolon, and only inside N, ADR and ORG.
-_BASE64_HEAD = re.compile(rb"[^:\r\n]*;(?:ENCODING=)?(?:BASE64|B)(?:;[^:\r\n]*)?:", re.IGNORECASE)
+_HEAD = re.compile(rb"[^:\r\n]*+:")
+_BASE64_PARAM = re.compile(rb";(?:ENCODING=)?(?:BASE64|B)[;:]", re.IGNORECASE)
 _BASE64_LINE = re.compile(rb"[A-Za-z0-9+/=]+[ \t]*\r?\n")
 _VERSION_21 = re.compile(rb"^VERSION:[ \t]*2\.1[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
 _ESCAPED_SEMICOLON = re.compile(r"\\;")
@@ -66,9 +67,14 @@ def _folded(octets: bytes) -> bytes:
         if is_base64 and _BASE64_LINE.fullmatch(line):
             lines.append(b" " + line)
             continue
-        is_base64 = _BASE64_HEAD.match(line) is not None or (is_base64 and line[:1] in b" \t")
+        is_base64 = _begins_base64(line) or (is_base64 and line[:1] in b" \t")
         lines.append(line)
     return b"".join(lines)
+
+
+def _begins_base64(line: bytes) -> bool:
+    head = _HEAD.match(line)
+    return head is not None and _BASE64_PARAM.search(head[0]) is not None
 
 
 def _own_lines(lines: list[ContentLine]) -> Iterator[ContentLine]:

@@ -1,5 +1,6 @@
 """Sheets of Excel (.xlsx), read and written row by row."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from typing import IO, BinaryIO
@@ -7,7 +8,6 @@ from zipfile import BadZipFile, ZipFile
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.utils.exceptions import InvalidFileException
 
 from sharedbooks.errors import InvalidSource
 
@@ -17,6 +17,8 @@ _MOST_UNPACKED = 4 * 1024 * 1024 * 1024
 
 _MAX_CELL = 32_767
 """Longest cell in characters that Excel takes."""
+
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
 def read_sheet(file: IO[bytes]) -> Iterator[list[str]]:
@@ -28,24 +30,30 @@ def read_sheet(file: IO[bytes]) -> Iterator[list[str]]:
     _refuse_bombs(file)
     try:
         book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
-        raise InvalidSource(f"This is no sheet that can be read: {error}.") from error
-    try:
-        for row in book.worksheets[0].iter_rows(values_only=True):
-            yield [_text(value) for value in row]
-    finally:
-        book.close()
+        try:
+            for row in book.worksheets[0].iter_rows(values_only=True):
+                yield [_text(value) for value in row]
+        finally:
+            book.close()
+    except Exception as error:
+        # There is no end of what the libraries below raise for a damaged file.
+        raise _unreadable(error) from error
 
 
 def _refuse_bombs(file: IO[bytes]) -> None:
     try:
         with ZipFile(file) as packed:
             sizes = {info.filename: info.file_size for info in packed.infolist()}
-    except BadZipFile as error:
-        raise InvalidSource(f"This is no sheet that can be read: {error}.") from error
+    except (BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        raise _unreadable(error) from error
     if sizes.get("xl/sharedStrings.xml", 0) > _MOST_SHARED or sum(sizes.values()) > _MOST_UNPACKED:
         raise InvalidSource("The sheet unpacks to more than is read; save it as CSV.")
     file.seek(0)
+
+
+def _unreadable(error: Exception) -> InvalidSource:
+    reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+    return InvalidSource(f"This is no sheet that can be read: {reason}.")
 
 
 def _text(value: object) -> str:
@@ -70,7 +78,7 @@ def write_sheet(file: BinaryIO, rows: Iterable[Sequence[str]]) -> None:
         for text in row:
             cell = WriteOnlyCell(sheet, value=None)
             if text:
-                cell.value = text[:_MAX_CELL]
+                cell.value = _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text[:_MAX_CELL])
                 cell.data_type = "s"
                 # Also when somebody edits the cell.
                 cell.quotePrefix = text[0] in "=+-@"
