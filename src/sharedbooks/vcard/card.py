@@ -27,6 +27,12 @@ MAX_KIND_LENGTH = 64
 MAX_INDEXED_PROPERTIES = 1000
 """Rows one card may have in the search index: a hostile card could have a million."""
 
+MAX_LINES = 100_000
+"""Content lines of a card that is taken: the group of all cards in a large book has as many."""
+
+MAX_PARAMETERS = 1000
+"""Semicolons and commas in the parameters of a line that is taken."""
+
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -65,7 +71,8 @@ def inspect_card(octets: bytes) -> CardFacts:
     _expect_begin(next(lines))
     first: dict[str, ContentLine] = {}
     properties: list[IndexedProperty] = []
-    for line in lines:
+    for number, line in enumerate(lines):
+        _refuse_excess(line, number)
         name = line.name
         if name in {"BEGIN", "END"}:
             _expect_end(line)
@@ -148,6 +155,16 @@ def _expect_end(line: ContentLine) -> None:
         raise InvalidCard(f"In line {line.line} {what} before END:VCARD.", line=line.line)
     if component != "VCARD":
         raise InvalidCard(f"Line {line.line} should be END:VCARD.", line=line.line)
+
+
+def _refuse_excess(line: ContentLine, number: int) -> None:
+    if number >= MAX_LINES:
+        raise InvalidCard(f"The vCard has more than {MAX_LINES} properties.", line=line.line)
+    head = line.head
+    if len(head) > MAX_PARAMETERS and head.count(b";") + head.count(b",") > MAX_PARAMETERS:
+        raise InvalidCard(
+            f"Line {line.line} has more than {MAX_PARAMETERS} parameters.", line=line.line
+        )
 
 
 def _refuse_trailing(lines: Iterator[ContentLine]) -> None:

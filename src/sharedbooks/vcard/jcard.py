@@ -63,7 +63,7 @@ def _property(line: ContentLine) -> list[object]:
 
 def _params(prop: Property) -> dict[str, str | list[str]]:
     params: dict[str, str | list[str]] = {}
-    for name, _ in prop.params:
+    for name in dict.fromkeys(name for name, _ in prop.params):
         if name != "VALUE":
             values = prop.types() if name == "TYPE" else prop.param_values(name)
             params[name.lower()] = values[0] if len(values) == 1 else values

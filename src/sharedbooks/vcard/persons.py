@@ -23,7 +23,7 @@ REFERENCES = frozenset({"MEMBER", "X-ADDRESSBOOKSERVER-MEMBER", "RELATED"})
 
 _PHONE = re.compile(r"(?:tel:)?\+?[\d\s().\-/\u00a0]{5,}", re.IGNORECASE)
 _NUMBER_IN_TEXT = re.compile(r"\+?\d[\d\s().\-/\u00a0]{4,30}\d")
-_ESCAPED_MAILTO = re.compile(r"\s*(?:mailto:)?\s*(\S+)\s*", re.IGNORECASE)
+_ESCAPED_MAILTO = re.compile(r"\s*+(?:mailto:)?\s*+(\S++)\s*+", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _URN = "urn:uuid:"
 # Arabic, Persian and fullwidth digits in UTF-8.

@@ -7,9 +7,11 @@ from typing import NamedTuple
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
-_URI = re.compile(r"\s*tel:", re.IGNORECASE)
+_URI = re.compile(r"\A\s*+tel:", re.IGNORECASE)
 _BESIDE_DIGITS = re.compile(r"[\s().\-/+\u00a0\u2010-\u2015]")
 _REMEMBERED = 4096
+_MOST_CHARACTERS = 250
+"""What is longer is no number."""
 
 
 class Phone(NamedTuple):
@@ -44,7 +46,6 @@ def is_international(text: str) -> bool:
     return _URI.sub("", text).lstrip().startswith("+")
 
 
-@lru_cache(_REMEMBERED)
 def read_phone(text: str, country: str) -> Phone | None:
     """Return the number in ``text``, or None if there is none or its country is not known.
 
@@ -52,6 +53,11 @@ def read_phone(text: str, country: str) -> Phone | None:
         text: as a card has it, a ``tel:`` URI included.
         country: ISO 3166 code of the country of numbers that do not name theirs, or empty.
     """
+    return _read_phone(text, country) if len(text) <= _MOST_CHARACTERS else None
+
+
+@lru_cache(_REMEMBERED)
+def _read_phone(text: str, country: str) -> Phone | None:
     try:
         parsed = phonenumbers.parse(text, country or None)
     except NumberParseException:

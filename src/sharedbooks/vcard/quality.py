@@ -25,7 +25,7 @@ from sharedbooks.vcard.phones import is_international, read_phone
 from sharedbooks.vcard.required import Rule, missing_parts, present_names
 
 _DATES = frozenset({"BDAY", "ANNIVERSARY", "DEATHDATE", "X-ANNIVERSARY"})
-_WRAPPED_MAIL = re.compile(r"\s*(?:mailto:)?\s*<?\s*([^\s<>]+)\s*>?\s*", re.IGNORECASE)
+_WRAPPED_MAIL = re.compile(r"\s*+(?:mailto:)?\s*+<?\s*+([^\s<>]++)\s*+>?\s*+", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _SHOWN = 100
 """Characters of a value that are told."""
