@@ -75,7 +75,10 @@ def _destination(call: Call) -> CardPath:
     header = call.request.header("Destination")
     if not header:
         raise BadRequest("COPY and MOVE name a Destination.")
-    host = urlsplit(header).netloc
+    try:
+        host = urlsplit(header).netloc
+    except ValueError:
+        raise BadRequest("The Destination is no URL.") from None
     if host and host != call.request.host:
         raise Refused("The destination is on another server.", element="", status=502)
     segments = split_href(header, call.request.prefix)

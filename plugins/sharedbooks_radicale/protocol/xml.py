@@ -43,6 +43,16 @@ def calendarserver(local: str) -> str:
     return f"{{{CALENDARSERVER}}}{local}"
 
 
+MAX_MARKS = 300_000
+"""Signs ``<`` and ``=`` in a body: they bound its elements and attributes, before it is parsed.
+
+A multiget has three for each of its 100,000 hrefs.
+"""
+MAX_DEPTH = 50
+"""Elements in one another; clients send about six."""
+_LEAST_OCTETS_A_LEVEL = len("<a></a>")
+_LONGEST_DECLARATION = 200
+
 REMEMBERED_OCTETS = 2048
 """Clients say the same again and again; what they say is parsed once. Nobody changes a tree."""
 
@@ -51,7 +61,7 @@ def parse_body(body: bytes) -> ET.Element | None:
     """Return the root element of a request body, or None if the body is empty.
 
     Raises:
-        BadRequest: not well-formed, or with a DTD or entities (RFC 4918, 20.6).
+        BadRequest: not well-formed, with a DTD or entities (RFC 4918, 20.6), too large or deep.
     """
     return _remembered(body) if len(body) <= REMEMBERED_OCTETS else _parse(body)
 
@@ -59,13 +69,27 @@ def parse_body(body: bytes) -> ET.Element | None:
 def _parse(body: bytes) -> ET.Element | None:
     if not body.strip():
         return None
+    if body.count(b"<") + body.count(b"=") > MAX_MARKS:
+        raise BadRequest(f"The body has more than {MAX_MARKS} elements and attributes.")
     # What has no declarations needs no guard against them, and Python's own parser is five times
     # as fast as the guarded one. In UTF-8 a declaration begins with the octets "<!".
     read = ET.fromstring if b"<!" not in body and _is_utf_8(body) else _parse_guarded
     try:
-        return read(body)
+        root = read(body)
     except (ET.ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise BadRequest(f"The body is not XML that is taken here: {error}") from error
+    if len(body) > MAX_DEPTH * _LEAST_OCTETS_A_LEVEL:
+        _refuse_depth(root)
+    return root
+
+
+def _refuse_depth(root: ET.Element) -> None:
+    level = [root]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in node]
+        if not level:
+            return
+    raise BadRequest(f"The body has more than {MAX_DEPTH} elements in one another.")
 
 
 def _parse_guarded(body: bytes) -> ET.Element:
@@ -73,15 +97,18 @@ def _parse_guarded(body: bytes) -> ET.Element:
     return root
 
 
-_DECLARATION = re.compile(rb"\s*<\?xml[^>]*?(?:encoding\s*=\s*[\"']([^\"'>]*)[\"'][^>]*)?>")
+_DECLARATION = re.compile(rb"<\?xml[^>]*?(?:encoding\s*=\s*[\"']([^\"'>]*)[\"'][^>]*)?>")
 
 
 def _is_utf_8(body: bytes) -> bool:
     """True if a parser takes ``body`` for UTF-8 (XML 1.0, appendix F)."""
     if b"\0" in body or body.startswith((b"\xfe\xff", b"\xff\xfe")):
         return False
-    declaration = _DECLARATION.match(body.removeprefix(b"\xef\xbb\xbf"))
-    return declaration is None or (declaration[1] or b"utf-8").lower() == b"utf-8"
+    start = body[: _LONGEST_DECLARATION + 3].removeprefix(b"\xef\xbb\xbf").lstrip()
+    declaration = _DECLARATION.match(start)
+    if declaration is None:
+        return not start.startswith(b"<?xml")
+    return (declaration[1] or b"utf-8").lower() == b"utf-8"
 
 
 _remembered = lru_cache(maxsize=512)(_parse)
