@@ -33,7 +33,8 @@ test: .venv/.installed-dev ## run all tests; PYTEST_ARGS are handed to pytest
 
 faults: .venv/.installed-dev ## the tests of faults and attacks in their long form; takes hours
 	@scripts/install-packages $(TEST_PACKAGES)
-	$(PYTHON) -m pytest --thorough tests/faults tests/nodes tests/domain/test_crash.py $(PYTEST_ARGS)
+	$(PYTHON) -m pytest --thorough tests/attacks tests/faults tests/nodes \
+		tests/domain/test_crash.py $(PYTEST_ARGS)
 
 soak: .venv/.installed-dev ## a thousand phones for an hour, all they see checked; SOAK_ARGS are handed to it
 	$(PYTHON) -m benchmarks.soak $(SOAK_ARGS)

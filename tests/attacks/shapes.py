@@ -1,0 +1,109 @@
+"""Inputs that grow with a number, each made to be as bad as it can for some way of reading it."""
+
+from collections.abc import Callable, Mapping
+
+Shape = Callable[[int], bytes]
+
+
+def card(*lines: bytes, version: bytes = b"3.0") -> bytes:
+    """Return a card with those lines."""
+    begin = (b"BEGIN:VCARD", b"VERSION:" + version, b"UID:ann", b"FN:Ann Example")
+    return b"\r\n".join((*begin, *lines, b"END:VCARD", b""))
+
+
+def _valued(name: bytes, before: bytes, repeated: bytes, after: bytes) -> Shape:
+    return lambda n: card(name + b":" + before + repeated * n + after)
+
+
+def _many(line: bytes, version: bytes = b"3.0") -> Shape:
+    return lambda n: card(*(line.replace(b"#", b"%d" % at) for at in range(n)), version=version)
+
+
+_VALUES: Mapping[str, tuple[bytes, bytes, bytes]] = {
+    "spaces": (b"", b" ", b"x"),
+    "spaces and a bracket": (b"", b" ", b"<"),
+    "tabs before a quote": (b"x", b"\t", b'"'),
+    "letters": (b"", b"a", b""),
+    "capitals": (b"", b"A ", b"!"),
+    "digits": (b"+", b"1", b"x"),
+    "digits and blanks": (b"+41", b"1 ", b"x"),
+    "dashes": (b"1", b"-", b"1"),
+    "brackets": (b"", b"(", b"1"),
+    "pairs of brackets": (b"", b"(1)", b"x"),
+    "dots": (b"a", b".", b"@"),
+    "labels": (b"a@", b"b.", b"!"),
+    "ats": (b"a", b"@", b"b"),
+    "angles": (b"", b"<", b"a@b.ch"),
+    "pluses": (b"a", b"+", b"@b.ch"),
+    "quotes": (b'"', b'a"', b"@b.ch"),
+    "commas": (b"", b"a,", b""),
+    "semicolons": (b"", b"a;", b""),
+    "backslashes": (b"", b"\\", b""),
+    "escaped newlines": (b"", b"\\n", b""),
+    "combining marks": (b"e", "\N{COMBINING ACUTE ACCENT}".encode(), b""),
+    "words": (b"", b"ab ", b""),
+    "emoji": (b"", "\N{GRINNING FACE}".encode(), b""),
+    "equals": (b"", b"=", b""),
+    "folds": (b"", b"\r\n x", b""),
+    "folds of nothing": (b"", b"\r\n ", b""),
+    "base64": (b"", b"QUJD", b"!"),
+    "percents": (b"data:,", b"%41", b"%"),
+    "carets": (b"", b"^n", b""),
+    "date digits": (b"", b"19800131T", b"Z"),
+}
+_PROPERTIES = (
+    *(b"TEL", b"EMAIL", b"BDAY", b"FN", b"N", b"ORG", b"ADR", b"NOTE", b"CATEGORIES", b"PHOTO"),
+    *(b"X-ABDATE", b"IMPP", b"URL", b"MEMBER", b"GEO", b"RELATED", b"TITLE", b"X-ABLABEL"),
+    *(b"NOTE;ENCODING=QUOTED-PRINTABLE", b"PHOTO;ENCODING=b", b"X-INT;VALUE=integer"),
+)
+
+CARDS: Mapping[str, Shape] = {
+    **{
+        f"{name.decode()}: {what}": _valued(name, *parts)
+        for name in _PROPERTIES
+        for what, parts in _VALUES.items()
+    },
+    "lines alike": _many(b"TEL:+4144000#"),
+    "lines alike in 4.0": _many(b"TEL:+4144000#", b"4.0"),
+    "groups": _many(b"item#.TEL:1\r\nitem#.X-ABLabel:x"),
+    "one group": _many(b"item1.TEL:#\r\nitem1.X-ABLabel:#"),
+    "names": _many(b"X-NAME-#:x"),
+    "addresses with labels": _many(b"ADR;TYPE=home:;;S #;C;;;\r\nLABEL;TYPE=home:S #"),
+    "alternatives": _many(b"NOTE;ALTID=#:x", b"4.0"),
+    "birthdays": _many(b"BDAY:198001#"),
+    "related": _many(b"item#.X-ABRELATEDNAMES:a\r\nitem#.X-ABLabel:b"),
+    "members": _many(b"MEMBER:urn:uuid:#", b"4.0"),
+    "apple members": _many(b"X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:#"),
+    "social profiles": _many(b"X-SOCIALPROFILE;TYPE=x#:http://x/#"),
+    "messengers": _many(b"X-JABBER:a#\r\nIMPP:xmpp:a#"),
+    "categories": _many(b"CATEGORIES:a#,b#"),
+    "versions": _many(b"VERSION:3.0"),
+    "names of one": _many(b"N:a#;b;;;"),
+    "quoted-printable": _many(b"NOTE;ENCODING=QUOTED-PRINTABLE:a=\r\n=41#"),
+    "open quotes": _many(b'X;A=":#'),
+    "unfinished quoted-printable": _many(b"X;ENCODING=QUOTED-PRINTABLE:="),
+    "no colons": lambda n: card(*[b"X"] * n),
+    "blank lines": lambda n: card(b"\r\n" * n),
+    "carriage returns": lambda n: card(b"X:a" + b"\r" * n),
+    "parameters": lambda n: card(b"TEL" + b";TYPE=a" * n + b":1"),
+    "bare parameters": lambda n: card(b"TEL" + b";A" * n + b":1"),
+    "different parameters": lambda n: card(
+        b"TEL" + b"".join(b";A%d=b" % i for i in range(n)) + b":"
+    ),
+    "types in a list": lambda n: card(b"TEL;TYPE=" + b"a," * n + b":1"),
+    "quoted parameter": lambda n: card(b'TEL;X="' + b"a;" * n + b'":1'),
+    "unclosed quotes": lambda n: card(b'TEL;X="' + b'a"b"' * n + b":1"),
+    "parameters without colon": lambda n: card(b"TEL" + b';A="b"' * n),
+    "folded parameters": lambda n: card(b"TEL" + b";A=b\r\n " * n + b":1"),
+    "folded name": lambda n: card(b"T\r\n " * n + b"EL:1"),
+    "deep group": lambda n: card(b"a." * n + b"TEL:1"),
+    "long name": lambda n: card(b"X-" + b"a" * n + b":1"),
+    "long name without colon": lambda n: card(b"a" * n),
+    "cards inside": lambda n: card(*[b"AGENT:", b"BEGIN:VCARD", b"VERSION:2.1"] * n),
+    "closed cards inside": lambda n: card(*[b"AGENT:", b"BEGIN:VCARD", b"END:VCARD"] * n),
+    "begins": lambda n: b"BEGIN:VCARD\r\n" * n,
+    "ends": lambda n: b"END:VCARD\r\n" * n,
+    "labels of 2.1": _many(b"LABEL;HOME;ENCODING=BASE64:QQ\r\n\r\n", b"2.1"),
+    "base64 of 2.1": lambda n: card(b"PHOTO;BASE64:", *[b"QUJD"] * n, version=b"2.1"),
+}
+"""Cards that become longer in one way or another."""
