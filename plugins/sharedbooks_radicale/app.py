@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ from sharedbooks.errors import NotFound, SharedbooksError, StoreBusy, Unauthenti
 from sharedbooks.runtime import Runtime
 from sharedbooks_radicale.compression import compressed
 from sharedbooks_radicale.failures import MethodNotAllowed
+from sharedbooks_radicale.probes import PROBES, Probes
 from sharedbooks_radicale.protocol.call import Call
 from sharedbooks_radicale.protocol.errors import error_response
 from sharedbooks_radicale.protocol.get import get
@@ -28,6 +28,7 @@ from sharedbooks_radicale.protocol.transfer import transfer
 from sharedbooks_radicale.radicale_configuration import radicale_configuration
 from sharedbooks_radicale.request import Edge, Environ, Request
 from sharedbooks_radicale.response import METHODS, Response, text_response
+from sharedbooks_radicale.watching import RequestWatch
 
 T = TypeVar("T")
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -52,7 +53,6 @@ _WRITING = {
 _CHUNK = 64 * 1024
 
 _WELL_KNOWN = (".well-known", "carddav")
-_HEALTH = ("-", "health")
 
 
 class Application(RadicaleApplication):
@@ -72,14 +72,16 @@ class Application(RadicaleApplication):
             config.server.max_body,
             config.server.realm,
         )
+        self._watch = RequestWatch(config.log, self._edge)
+        self._probes = Probes(runtime)
         # A body may come slowly, or never: half of the threads stay free for other requests.
         self._discarding = threading.BoundedSemaphore(max(1, config.server.threads // 2))
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        started = time.perf_counter()
+        exchange = self._watch.begin(environ)
         try:
-            request = Request(environ, self._edge)
+            request = exchange.request = Request(environ, self._edge)
         except SharedbooksError as error:
             response = text_response(400, str(error))
             self._discard_body(environ)
@@ -88,14 +90,9 @@ class Application(RadicaleApplication):
             if not request.body_taken:
                 self._discard_body(environ)
         response = compressed(response, environ.get("HTTP_ACCEPT_ENCODING", ""))
-        start_response(response.status_line, response.wsgi_headers())
-        _logger.debug(
-            "%s %r: %d in %.1f ms",
-            environ["REQUEST_METHOD"],
-            environ.get("PATH_INFO", ""),
-            response.status,
-            (time.perf_counter() - started) * 1000,
-        )
+        self._watch.end(exchange, response.status)
+        headers = [*response.wsgi_headers(), ("X-Request-ID", exchange.id)]
+        start_response(response.status_line, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else response.wsgi_body()
 
     def _discard_body(self, environ: Environ) -> None:
@@ -119,6 +116,7 @@ class Application(RadicaleApplication):
         try:
             return self._dispatch(request)
         except SharedbooksError as error:
+            request.failure = error
             if isinstance(error, StoreBusy):
                 _logger.warning("%s %s: %s", request.method, "/".join(request.segments), error)
             return error_response(error, request)
@@ -127,8 +125,8 @@ class Application(RadicaleApplication):
             return text_response(500, "The server failed; its log says why.")
 
     def _dispatch(self, request: Request) -> Response:
-        if request.segments == _HEALTH:
-            return self._health()
+        if request.segments in PROBES:
+            return self._probes.answer(request)
         if request.method == "OPTIONS":
             return Response(200, {"Allow": METHODS})
         if request.segments == _WELL_KNOWN:
@@ -176,9 +174,10 @@ class Application(RadicaleApplication):
 
     def _log_in(self, connection: Connection, request: Request) -> Member:
         name, password = request.credentials or ("", "")
-        return self._runtime.authenticator.login(
+        member = request.member = self._runtime.authenticator.login(
             connection, name, password, request.origin, request.proof
         )
+        return member
 
     def _with_complete_home(self, member: Member, work: Callable[[], T]) -> T:
         """Return ``work()``, done again if a book granted just now had no place in the home yet."""
@@ -210,7 +209,3 @@ class Application(RadicaleApplication):
         runtime = self._runtime
         max_card_size = runtime.config.books.max_card_size
         return Call(request, member, runtime.database, max_card_size, runtime.deletions)
-
-    def _health(self) -> Response:
-        self._runtime.database.run_read(lambda connection: connection.exec_driver_sql("SELECT 1"))
-        return text_response(200, "ok")

@@ -14,6 +14,8 @@ from sharedbooks_radicale.protocol.hrefs import join_card_name
 
 if TYPE_CHECKING:
     from sharedbooks.domain.directory_login import Proof
+    from sharedbooks.domain.login import Member
+    from sharedbooks.errors import SharedbooksError
 
 Environ = Mapping[str, Any]
 
@@ -66,6 +68,8 @@ class Request:
         edge: what the server accepts and believes.
         origin: address of the client (as a trusted proxy tells it) and its User-Agent.
         proof: what a directory says of the credentials, if one had to be asked.
+        member: who has logged in with them.
+        failure: why the request was refused.
     """
 
     def __init__(self, environ: Environ, edge: Edge) -> None:
@@ -73,10 +77,11 @@ class Request:
         self._body: bytes | None = None
         self._credentials: tuple[str, str] | None = None
         self.proof: Proof | None = None
+        self.member: Member | None = None
+        self.failure: SharedbooksError | None = None
         self.edge = edge
         self.method: str = environ["REQUEST_METHOD"].upper()
-        # An IPv4 client of a server that listens on "::".
-        peer = environ.get("REMOTE_ADDR", "").removeprefix("::ffff:")
+        peer = peer_address(environ)
         self._proxied = proxied = edge.trusts(peer)
         self.origin = Origin(
             self._client_address(peer) if proxied else peer, environ.get("HTTP_USER_AGENT", "")
@@ -219,6 +224,13 @@ class Request:
         return Conditions(
             _entity_tags(self.header("If-Match")), _entity_tags(self.header("If-None-Match"))
         )
+
+
+def peer_address(environ: Environ) -> str:
+    """Return the address of who has opened the connection, be it a proxy or the client."""
+    # An IPv4 client of a server that listens on "::" comes like this.
+    address: str = environ.get("REMOTE_ADDR", "")
+    return address.removeprefix("::ffff:")
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ from pathlib import Path
 from sharedbooks.config import find_config, load_config
 from sharedbooks.db.schema_state import require_current_schema
 from sharedbooks.runtime import configure_logging, open_runtime
+from sharedbooks.watching import metrics
 from sharedbooks_radicale.app import Application
 
 
@@ -19,6 +20,7 @@ def create_application() -> Application:
     named = os.environ.get("SHAREDBOOKS_CONFIG")
     config = load_config(find_config(Path(named) if named else None))
     configure_logging(config)
+    metrics.join()
     runtime = open_runtime(config)
     require_current_schema(runtime.database)
     return Application(runtime)

@@ -1,10 +1,9 @@
 """What the server and the command line share: the configuration with all that it opens."""
 
-import logging
-import sys
 from dataclasses import dataclass
+from itertools import repeat
 
-from sharedbooks.config import Config
+from sharedbooks.config import Config, LogFormat
 from sharedbooks.db.engine import Database
 from sharedbooks.directory.connection import Directory
 from sharedbooks.directory.login import DirectoryLogins
@@ -12,6 +11,8 @@ from sharedbooks.domain.credentials import PasswordHasher
 from sharedbooks.domain.login import Authenticator
 from sharedbooks.domain.mass_deletion import DeletionWatch
 from sharedbooks.domain.throttle import Throttle
+from sharedbooks.watching import logs
+from sharedbooks.watching.metrics import DIRECTORY_STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ def open_database(config: Config, *, serving: bool = False) -> Database:
         pool_size=config.database.pool_size,
         busy_timeout=config.database.busy_timeout,
         answer_timeout=config.database.answer_timeout if serving else None,
+        timed=serving and config.log.slow_request > 0,
     )
 
 
@@ -53,7 +55,8 @@ def open_directories(config: Config) -> tuple[Directory, ...]:
     Raises:
         ConfigProblem: a file of certificates cannot be used.
     """
-    return tuple(Directory(each) for each in config.directories)
+    states = (*DIRECTORY_STATES, *repeat(None, len(config.directories)))
+    return tuple(map(Directory, config.directories, states))
 
 
 def open_runtime(config: Config) -> Runtime:
@@ -80,10 +83,5 @@ def open_runtime(config: Config) -> Runtime:
 
 
 def configure_logging(config: Config) -> None:
-    """Send the log of every ``sharedbooks`` logger to standard error, as configured."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger = logging.getLogger("sharedbooks")
-    logger.handlers[:] = [handler]
-    logger.setLevel(config.log.level.upper())
-    logger.propagate = False
+    """Send the log to standard error, as configured."""
+    logs.configure(config.log.level.upper(), as_json=config.log.format is LogFormat.JSON)

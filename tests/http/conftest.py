@@ -94,3 +94,22 @@ def prefixed(
     """A server below ``/dav``."""
     with _serving(tmp_path_factory, sqlite_databases, {"server.prefix": "/dav"}) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def watched(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
+) -> Iterator[Served]:
+    """A server with three workers that tells its numbers, behind a trusted proxy."""
+    settings: Mapping[str, Any] = {
+        "server.workers": 3,
+        "server.trusted_proxies": [LOOPBACK],
+        "books.mass_deletion": 50,
+        "auth.throttle_failures": 3,
+        "monitoring.allow": [LOOPBACK],
+        "log.format": "json",
+        "log.access": True,
+        "log.level": "info",
+    }
+    with _serving(tmp_path_factory, sqlite_databases, settings) as running:
+        yield running

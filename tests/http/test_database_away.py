@@ -44,17 +44,18 @@ def test_a_database_that_is_away_is_503_until_it_is_back(
                 client.propfind(alice.home, depth=1),
                 client.sync(alice.path(book)),
                 client.delete(path),
-                client.get("/-/health"),
+                client.get("/-/ready"),
             ):
                 assert answer.status == 503, answer
                 assert int(answer.headers["Retry-After"]) > 0
                 assert b"psycopg" not in answer.body
         assert world.client((alice.name, "wrong")).propfind("/").status == 503
+        assert world.client().get("/-/health").status == 200
         assert world.client().request("OPTIONS", "/").status == 200
     finally:
         postgresql_server.restart()
     for client in clients:
-        wait_for(lambda c=client: c.get("/-/health").status == 200, 20, "a healthy server")
+        wait_for(lambda c=client: c.get("/-/ready").status == 200, 20, "a server that is ready")
         assert client.get(path).body == vcard()
     wait_for(lambda: alice.put(path, vcard("ann", "Changed")).status == 204, 20, "a write")
     assert {client.get(path).body for client in clients} == {vcard("ann", "Changed")}

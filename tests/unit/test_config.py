@@ -312,7 +312,7 @@ def test_unknown_option_without_a_near_name(problem: Problem) -> None:
 def test_unknown_section_without_a_near_name(problem: Problem) -> None:
     assert problem("[xyz]\nport = 1") == (
         "FILE, line 1: There is no section [xyz]. Remove it; the sections are [server], "
-        "[database], [auth], [books], [log], [directory.NAME]."
+        "[database], [auth], [books], [log], [monitoring], [directory.NAME]."
     )
 
 

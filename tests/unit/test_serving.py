@@ -42,7 +42,7 @@ def application(environ, start_response):
         parts = iter(lambda: environ["wsgi.input"].read(1000), b"")
         facts = {key: value for key, value in environ.items() if isinstance(value, str)}
         body = [json.dumps(facts | {"pid": os.getpid(), "body": len(b"".join(parts))}).encode()]
-    elif rest[-1:] != ["health"]:
+    elif rest[-1:] != ["ready"]:
         status = "404 Not Found"
     start_response(status, [("Content-Type", "text/plain")])
     return body

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from sharedbooks.domain.changes import changes_since
 from sharedbooks.domain.homes import BookAccess
+from sharedbooks.watching.metrics import SYNC_CHANGES
 from sharedbooks_radicale.failures import Refused
 from sharedbooks_radicale.protocol.card_responses import CardResponses
 from sharedbooks_radicale.protocol.limits import read_limit, truncated_response
@@ -31,6 +32,7 @@ def sync_collection(
     changes = changes_since(
         connection, access.book_id, access.sync_key, access.revision, token, limit
     )
+    SYNC_CHANGES.observe(len(changes.changed) + len(changes.removed), "later" if token else "first")
     yield from cards.of_changed(connection, changes.changed)
     for name in changes.removed:
         yield gone_response(cards.href(name))

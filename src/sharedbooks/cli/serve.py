@@ -12,6 +12,7 @@ from sharedbooks.config import Config
 from sharedbooks.config.places import ENVIRONMENT_VARIABLE
 from sharedbooks.db.schema_state import require_current_schema
 from sharedbooks.runtime import configure_logging
+from sharedbooks.watching.board import BOARD
 
 _APPLICATION = "sharedbooks_radicale.wsgi:create_application"
 _PROBE_SECONDS = 5
@@ -47,6 +48,7 @@ def serve(invocation: Invocation, host: str | None, port: int | None, workers: i
         log_level=config.log.level,
     )
     url = _url(config, options.host, options.port)
+    BOARD.share(options.workers)
     serving.serve(_APPLICATION, options, lambda: say(invocation, {"url": url}, f"Serving at {url}"))
 
 

@@ -20,6 +20,7 @@ from sharedbooks.config.options import (
     Config,
     DatabaseConfig,
     LogConfig,
+    MonitoringConfig,
     ServerConfig,
 )
 from sharedbooks.config.places import find_config
@@ -39,6 +40,7 @@ __all__ = [
     "LogConfig",
     "LogFormat",
     "LogLevel",
+    "MonitoringConfig",
     "Option",
     "PasswordScheme",
     "ServerConfig",

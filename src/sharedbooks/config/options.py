@@ -15,6 +15,7 @@ from sharedbooks.config.directory_options import DirectoryConfig
 from sharedbooks.config.option import Option, option
 from sharedbooks.config.values import (
     FILE_PATH,
+    FLAG,
     HOST,
     LABEL,
     NETWORKS,
@@ -201,6 +202,29 @@ class LogConfig:
     format: LogFormat = option(
         "text", choice(LogFormat), "Form of a log line: text for people, json for programs."
     )
+    access: bool = option(
+        default=False,
+        kind=FLAG,
+        meaning="Whether each request is a line of its own at level info; else it is one at debug.",
+    )
+    slow_request: int = option(
+        "10 s",
+        duration("0 s", "1 h"),
+        "A request that takes longer is a warning, with its statements and their times; 0 turns it "
+        "off.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoringConfig:
+    """Who may look at the server's numbers."""
+
+    allow: tuple[Network, ...] = option(
+        [],
+        NETWORKS,
+        "Addresses or networks (CIDR) of clients that are shown /-/metrics; nobody else sees that "
+        "it is there.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +243,7 @@ class Config:
     auth: AuthConfig = AuthConfig()
     books: BooksConfig = BooksConfig()
     log: LogConfig = LogConfig()
+    monitoring: MonitoringConfig = MonitoringConfig()
     directories: tuple[DirectoryConfig, ...] = ()
     source: Path | None = None
     set_in_file: frozenset[tuple[str, str]] = frozenset()
@@ -230,6 +255,7 @@ SECTIONS: dict[str, type[Any]] = {
     "auth": AuthConfig,
     "books": BooksConfig,
     "log": LogConfig,
+    "monitoring": MonitoringConfig,
 }
 """The dataclass of each section, in the order people read them."""
 

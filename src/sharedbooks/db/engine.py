@@ -17,13 +17,21 @@ from sharedbooks.db.failures import Failure, classify, leave_what_is_cut_off, wr
 from sharedbooks.db.hosts import mariadb_hosts, postgresql_hosts
 from sharedbooks.db.limits import Limits, limit_waiting, mariadb_arguments, postgresql_arguments
 from sharedbooks.db.silence import Silence
+from sharedbooks.db.timing import timed_arguments
 from sharedbooks.db.transactions import Transactions
 from sharedbooks.errors import StoreBusy, StoreFull
+from sharedbooks.watching.metrics import DATABASE_FAILURES, LOCK_WAITS, RETRIES
+from sharedbooks.watching.statements import note
 
 T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 
+_REASONS = {
+    Failure.TRANSIENT: "busy",
+    Failure.UNAVAILABLE: "unavailable",
+    Failure.FULL: "full",
+}
 _ATTEMPTS = 6
 """For work that met with a lost connection; that in the way of others has the time to wait."""
 _LOCK_PAUSE = (0.0002, 0.001)
@@ -52,6 +60,7 @@ class Database:
         busy_timeout: seconds a writer waits for another before the work is given up.
         answer_timeout: seconds a database server may take for a statement before it is given up;
             None if it may take hours.
+        timed: whether to note how long statements take (``watching.statements``).
     """
 
     def __init__(
@@ -61,13 +70,15 @@ class Database:
         pool_size: int = 5,
         busy_timeout: float = 30.0,
         answer_timeout: float | None = None,
+        timed: bool = False,
     ) -> None:
         parsed = self.url = make_url(url)
         self.dialect = parsed.get_backend_name()
         self._busy_timeout = busy_timeout
         make = {"sqlite": _sqlite, "postgresql": _postgresql}.get(self.dialect, _mariadb)
+        extra = timed_arguments(self.dialect) if timed else {}
         limits = Limits(busy_timeout, answer_timeout)
-        self._reading, self._writing = make(parsed, pool_size, limits)
+        self._reading, self._writing = make(parsed, pool_size, limits, extra)
         self._companion: Callable[[Connection], None] | None = None
 
     def accompany_first_write(self, work: Callable[[Connection], None]) -> None:
@@ -199,6 +210,7 @@ def _with_attempts(
             if lost == _ATTEMPTS or time.monotonic() >= deadline or not may_repeat(failure):
                 _raise_typed(error)
             _logger.debug("an attempt met %s; trying again", failure.name)
+            RETRIES.count("unavailable" if failure is Failure.UNAVAILABLE else "conflict")
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
         pause = min(2 * pause, _LAST_PAUSE)
 
@@ -206,6 +218,8 @@ def _with_attempts(
 def _raise_typed(error: DBAPIError) -> NoReturn:
     """Raise the typed error that ``error`` means, or ``error`` itself when it means a defect."""
     failure = classify(error)
+    if failure in _REASONS:
+        DATABASE_FAILURES.count(_REASONS[failure])
     if failure is Failure.TRANSIENT:
         raise StoreBusy("The database is busy; try again in a moment.") from error
     if failure is Failure.UNAVAILABLE:
@@ -215,13 +229,16 @@ def _raise_typed(error: DBAPIError) -> NoReturn:
     raise error
 
 
-def _sqlite(url: URL, pool_size: int, limits: Limits) -> tuple[Transactions, Transactions]:
+def _sqlite(
+    url: URL, pool_size: int, limits: Limits, extra: dict[str, Any]
+) -> tuple[Transactions, Transactions]:
     # sqlite3 would open transactions by itself, too late for snapshots and never for DDL;
     # with isolation_level=None the BEGIN is ours.
     arguments: dict[str, Any] = {
         "isolation_level": None,
         "check_same_thread": False,
         "timeout": limits.busy,
+        **extra,
     }
 
     def make(*, writing: bool = False) -> Engine:
@@ -274,20 +291,29 @@ def _begin_writing_within(seconds: float) -> Callable[[sqlite3.Connection], None
     """
 
     def begin(driver: sqlite3.Connection) -> None:
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                driver.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                # Its lower octet: the others say why it is busy.
-                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or time.monotonic() > deadline:
-                    raise
-            else:
-                return
-            time.sleep(random.uniform(*_LOCK_PAUSE))  # noqa: S311 - jitter is no secret
+        started = time.monotonic()
+        try:
+            _poll_for_lock(driver, started + seconds)
+        finally:
+            waited = time.monotonic() - started
+            LOCK_WAITS.observe(waited)
+            note("<waiting for the lock>", waited)
 
     return begin
+
+
+def _poll_for_lock(driver: sqlite3.Connection, deadline: float) -> None:
+    while True:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            # Its lower octet: the others say why it is busy.
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(random.uniform(*_LOCK_PAUSE))  # noqa: S311 - jitter is no secret
 
 
 def _begun_by_driver(
@@ -304,14 +330,16 @@ def _begun_by_driver(
     return make(reader), make(writer, writing=True)
 
 
-def _postgresql(url: URL, pool_size: int, limits: Limits) -> tuple[Transactions, Transactions]:
+def _postgresql(
+    url: URL, pool_size: int, limits: Limits, extra: dict[str, Any]
+) -> tuple[Transactions, Transactions]:
     address, hosts = postgresql_hosts(url)
 
     def make(isolation_level: str, *, writing: bool) -> Engine:
         engine = create_engine(
             address,
             isolation_level=isolation_level,
-            connect_args={**postgresql_arguments(url, limits, writing=writing), **hosts},
+            connect_args={**postgresql_arguments(url, limits, writing=writing), **hosts, **extra},
             poolclass=NullPool,
         )
         limit_waiting(engine, limits.statement(writing=writing))
@@ -321,7 +349,9 @@ def _postgresql(url: URL, pool_size: int, limits: Limits) -> tuple[Transactions,
     return _begun_by_driver(reader, make("READ COMMITTED", writing=True), pool_size, limits)
 
 
-def _mariadb(url: URL, pool_size: int, limits: Limits) -> tuple[Transactions, Transactions]:
+def _mariadb(
+    url: URL, pool_size: int, limits: Limits, extra: dict[str, Any]
+) -> tuple[Transactions, Transactions]:
     # Comparing with the collation of the connection would make names case-blind again.
     address = url.update_query_dict({"charset": "utf8mb4"})
 
@@ -329,7 +359,7 @@ def _mariadb(url: URL, pool_size: int, limits: Limits) -> tuple[Transactions, Tr
         engine = create_engine(
             address,
             isolation_level=isolation_level,
-            connect_args=mariadb_arguments(url, limits, writing=writing),
+            connect_args={**mariadb_arguments(url, limits, writing=writing), **extra},
             poolclass=NullPool,
         )
         event.listen(engine, "handle_error", leave_what_is_cut_off)

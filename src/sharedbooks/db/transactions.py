@@ -16,6 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from sharedbooks.db.failures import wrapped
 from sharedbooks.db.silence import Silence
 from sharedbooks.errors import StoreBusy
+from sharedbooks.watching.metrics import COMMITS, CONNECTION_WAITS, CONNECTIONS, DATABASE_FAILURES
+from sharedbooks.watching.statements import note
 
 
 class Transactions:
@@ -45,6 +47,7 @@ class Transactions:
         self._patience = patience
         self._writing = writing
         self._silence = silence or Silence(None, 0)
+        self._use = "writing" if writing else "reading"
         self._free = threading.Semaphore(size)
         # The last one used comes first: what it has read is still in its cache.
         self._idle: list[Connection] = []
@@ -61,8 +64,9 @@ class Transactions:
     def acquire(self) -> Connection:
         """Return a connection with a transaction begun; for ``Transaction``, as ``release`` is."""
         trying = self._silence.check()
-        if not self._free.acquire(timeout=self._patience):
-            raise StoreBusy("Every database connection is in use; try again in a moment.")
+        if not self._free.acquire(blocking=False):
+            self._wait()
+        CONNECTIONS.count(self._use)
         try:
             if not trying:
                 # Others may have met with silence while this one waited for its turn.
@@ -70,9 +74,23 @@ class Transactions:
             connection = self._open()
             self._begin_on(connection)
         except BaseException:
-            self._free.release()
+            self._let_go()
             raise
         return connection
+
+    def _wait(self) -> None:
+        started = time.monotonic()
+        found = self._free.acquire(timeout=self._patience)
+        waited = time.monotonic() - started
+        CONNECTION_WAITS.observe(waited, self._use)
+        note("<waiting for a connection>", waited)
+        if not found:
+            DATABASE_FAILURES.count("busy")
+            raise StoreBusy("Every database connection is in use; try again in a moment.")
+
+    def _let_go(self) -> None:
+        CONNECTIONS.count(self._use, by=-1)
+        self._free.release()
 
     def _open(self) -> Connection:
         try:
@@ -132,11 +150,14 @@ class Transactions:
         finally:
             if connection.closed:
                 self._silence.lost(since)
-            self._free.release()
+            self._let_go()
 
     def _commit(self, connection: Connection, driver: Any) -> None:
+        started = time.monotonic()
         try:
             driver.commit()
+            COMMITS.observe(time.monotonic() - started)
+            note("COMMIT", time.monotonic() - started)
         except connection.dialect.loaded_dbapi.Error as error:
             failure = wrapped(connection, error, "COMMIT")
             self._forget(connection)

@@ -15,6 +15,7 @@ from sharedbooks.directory.scope import Scope
 from sharedbooks.directory.session import FAILURES, BindAnswer, Refused, Session
 from sharedbooks.directory.tls import make_context
 from sharedbooks.errors import DirectoryUnavailable
+from sharedbooks.watching.instruments import Latest
 
 T = TypeVar("T")
 
@@ -41,13 +42,15 @@ class Directory:
 
     Args:
         config: what the configuration says of it.
+        state: where to note whether it answered last, for all processes to see.
 
     Raises:
         ConfigProblem: a file of certificates cannot be used.
     """
 
-    def __init__(self, config: DirectoryConfig) -> None:
+    def __init__(self, config: DirectoryConfig, state: Latest | None = None) -> None:
         self.config = config
+        self._state = state
         self.availability = Availability(config)
         self._context = make_context(config)
         self._kept: list[_Kept] = []
@@ -204,8 +207,14 @@ class Directory:
                 self._note_failure(server, error, time.monotonic() - started)
             else:
                 self.availability.succeeded(server)
+                self._note_state(up=True)
                 return answer
+        self._note_state(up=False)
         raise self._unavailable(troubles)
+
+    def _note_state(self, *, up: bool) -> None:
+        if self._state is not None:
+            self._state.write(time.monotonic(), up)
 
     def _note_failure(self, server: LdapServer, error: Exception, seconds: float) -> None:
         _logger.warning("directory %s: %s does not answer: %s", self, server, error)

@@ -1,6 +1,7 @@
 """Address books: the organisation's and the users' own."""
 
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from sharedbooks.db.types import now
 from sharedbooks.domain.principals import PrincipalKind, get_user
 from sharedbooks.errors import Conflict, NotFound
 from sharedbooks.identifiers import MAX_NAME_LENGTH, BookReference, parse_resource_name
+from sharedbooks.watching.metrics import LOCK_WAITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +195,15 @@ def lock_book(connection: Connection, book_id: int) -> None:
     Raises:
         NotFound: the book is gone.
     """
+    started = time.monotonic()
     # On PostgreSQL rows that only refer to the book (a mount, a grant) need not wait.
     locked = connection.execute(
         select(address_books.c.id)
         .where(address_books.c.id == book_id, address_books.c.deletion == 0)
         .with_for_update(key_share=True)
     ).first()
+    if connection.dialect.name != "sqlite":
+        # There the whole file is locked, as the transaction begins.
+        LOCK_WAITS.observe(time.monotonic() - started)
     if locked is None:
         raise NotFound("This address book is gone.")

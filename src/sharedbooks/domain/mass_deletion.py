@@ -12,6 +12,7 @@ from sharedbooks.db.types import now
 from sharedbooks.domain.books import get_book_by_id
 from sharedbooks.domain.history import Action, Actor
 from sharedbooks.identifiers import BookReference
+from sharedbooks.watching.metrics import MASS_DELETIONS
 
 _logger = logging.getLogger("sharedbooks.history")
 
@@ -53,7 +54,8 @@ class MassDeletion:
     before: int
 
     def warn(self) -> None:
-        """Write one line into the log, with the command that undoes it."""
+        """Write one line into the log, with the command that undoes it, and count it."""
+        MASS_DELETIONS.count()
         undo = shlex.join(
             ["sharedbooks", "book", "restore", str(self.book), "--revision", str(self.before)]
         )

@@ -1,4 +1,4 @@
-"""Asking a running server for its health."""
+"""Asking a running server whether it can do its work."""
 
 import contextlib
 import http.client
@@ -10,7 +10,7 @@ from sharedbooks.errors import ServerFailed, StoreBusy
 
 
 def probe(url: str, *, timeout: float) -> None:
-    """Ask a running server for its health.
+    """Ask a running server whether it can do its work.
 
     On a loopback address any certificate will do, as nobody can stand in between.
 
@@ -23,7 +23,7 @@ def probe(url: str, *, timeout: float) -> None:
         ServerFailed: nothing answers there, or something else does.
     """
     parts = urlsplit(url)
-    host, path = parts.hostname or "", parts.path.rstrip("/") + "/-/health"
+    host, path = parts.hostname or "", parts.path.rstrip("/") + "/-/ready"
     connection = http.client.HTTPConnection(host, parts.port, timeout=timeout)
     if parts.scheme == "https":
         context = ssl.create_default_context()

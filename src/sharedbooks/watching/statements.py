@@ -1,0 +1,64 @@
+"""How long each statement of a request took, for the log of slow requests."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+_MOST_KEPT = 1000
+_MOST_SHOWN = 10
+_LONGEST_SHOWN = 400
+
+
+class _Noted(threading.local):
+    """What this thread's request has waited for; None while nobody wants to know."""
+
+    entries: list[tuple[str, float, int]] | None = None
+
+
+_noted = _Noted()
+
+
+def begin() -> None:
+    """Note from now on what this thread waits for, and forget what was noted before."""
+    _noted.entries = []
+
+
+def note(statement: str, seconds: float, *, times: int = 1) -> None:
+    """Note what this thread has waited for, if anybody wants to know; beyond a limit it is let be.
+
+    Args:
+        statement: SQL without values, or words in angle brackets.
+        seconds: how long.
+        times: 0 for more of what was noted before.
+    """
+    entries = _noted.entries
+    if entries is not None and len(entries) < _MOST_KEPT:
+        entries.append((statement, seconds, times))
+
+
+@contextmanager
+def timed(statement: str) -> Iterator[None]:
+    """Note how long the block takes."""
+    started = perf_counter()
+    try:
+        yield
+    finally:
+        note(statement, perf_counter() - started)
+
+
+def summary() -> list[tuple[str, int, float]]:
+    """Return statement, how often, and seconds altogether; what took longest first, ten at most.
+
+    Noting ends.
+    """
+    times: dict[str, tuple[int, float]] = {}
+    for statement, seconds, more in _noted.entries or ():
+        number, total = times.get(statement, (0, 0.0))
+        times[statement] = (number + more, total + seconds)
+    _noted.entries = None
+    longest = sorted(times.items(), key=lambda item: item[1][1], reverse=True)
+    return [
+        (" ".join(statement.split())[:_LONGEST_SHOWN], number, total)
+        for statement, (number, total) in longest[:_MOST_SHOWN]
+    ]
