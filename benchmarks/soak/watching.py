@@ -66,12 +66,14 @@ class Watch:
         self.looks: list[Look] = []
         self._meter = meter
         self._sizes = sizes
-        self._start = time.monotonic()
+        self._start: float | None = None
 
     def look(self, times: dict[str, Times] | None = None, wrong: int = 0) -> Look:
         """Look now, and keep what is seen."""
+        now = time.monotonic()
+        self._start = now if self._start is None else self._start
         taken = Look(
-            at=time.monotonic() - self._start,
+            at=now - self._start,
             processes={
                 process: seen for process in self._meter.processes() if (seen := _holding(process))
             },

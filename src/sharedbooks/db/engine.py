@@ -19,6 +19,7 @@ from sharedbooks.db.limits import Limits, limit_waiting, mariadb_arguments, post
 from sharedbooks.db.silence import Silence
 from sharedbooks.db.timing import timed_arguments
 from sharedbooks.db.transactions import Transactions
+from sharedbooks.db.write_ahead_log import WriteAheadLog
 from sharedbooks.errors import StoreBusy, StoreFull
 from sharedbooks.watching.metrics import DATABASE_FAILURES, LOCK_WAITS, RETRIES
 from sharedbooks.watching.statements import note
@@ -250,6 +251,7 @@ def _sqlite(
 
     # One writer connection a process: threads then queue here, in order, instead of polling
     # for the lock of the file.
+    log = WriteAheadLog(url.database)
     return (
         Transactions(make(), _begin_snapshot, size=pool_size, patience=limits.busy),
         Transactions(
@@ -258,6 +260,7 @@ def _sqlite(
             size=1,
             patience=limits.busy,
             writing=True,
+            committed=lambda driver: log.shorten(driver, limits.busy),
         ),
     )
 

@@ -30,6 +30,7 @@ class Transactions:
         patience: seconds to wait for one.
         writing: whether there is something to commit when one ends well.
         silence: keeps threads from a database that does not answer.
+        committed: called with the driver's connection after each commit of what was written.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class Transactions:
         patience: float,
         writing: bool = False,
         silence: Silence | None = None,
+        committed: Callable[[Any], object] | None = None,
     ) -> None:
         self._engine = engine
         self._begin = begin
         self._patience = patience
         self._writing = writing
+        self._committed = committed
         self._silence = silence or Silence(None, 0)
         self._use = "writing" if writing else "reading"
         self._free = threading.Semaphore(size)
@@ -162,6 +165,8 @@ class Transactions:
             failure = wrapped(connection, error, "COMMIT")
             self._forget(connection)
             raise failure from error
+        if self._committed is not None:
+            self._committed(driver)
 
     def _forget(self, connection: Connection) -> None:
         _drop(connection)
