@@ -251,7 +251,6 @@ def _sqlite(
 
     # One writer connection a process: threads then queue here, in order, instead of polling
     # for the lock of the file.
-    log = WriteAheadLog(url.database)
     return (
         Transactions(make(), _begin_snapshot, size=pool_size, patience=limits.busy),
         Transactions(
@@ -260,7 +259,7 @@ def _sqlite(
             size=1,
             patience=limits.busy,
             writing=True,
-            committed=lambda driver: log.shorten(driver, limits.busy),
+            committed=WriteAheadLog(url.database).shorten,
         ),
     )
 

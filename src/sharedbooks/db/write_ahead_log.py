@@ -34,12 +34,11 @@ class WriteAheadLog:
         self._not_before = 0.0
         self._pause = _PAUSE
 
-    def shorten(self, driver: sqlite3.Connection, busy_timeout: float) -> None:
+    def shorten(self, driver: sqlite3.Connection) -> None:
         """Empty the log if it is long; called after a commit, which stands whatever comes of it.
 
         Args:
-            driver: the writing connection, in no transaction.
-            busy_timeout: seconds it usually waits for others; restored afterwards.
+            driver: the writing connection, in no transaction. SQLite itself waits for nobody on it.
         """
         if self._path is None or time.monotonic() < self._not_before or self._size() < LIMIT:
             return
@@ -48,7 +47,7 @@ class WriteAheadLog:
             try:
                 busy, frames, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
-                driver.execute(f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}")
+                driver.execute("PRAGMA busy_timeout = 0")
         except sqlite3.Error as error:
             busy, frames = 1, 0
             _logger.debug("the write-ahead log was not shortened: %s", error)
