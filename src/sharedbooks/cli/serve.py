@@ -31,6 +31,9 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared wit
 def serve(invocation: Invocation, host: str | None, port: int | None, workers: int | None) -> None:
     """Run the server until it is stopped (Ctrl-C, SIGTERM); SIGHUP replaces its processes."""
     config = read_config(invocation, serving=True)
+    inherited = serving.take_inherited_sockets(os.environ)
+    if inherited and (host or port):
+        raise click.UsageError("The service manager listens already: give no --host and no --port")
     with open_any_store(config) as store:
         require_current_schema(store.database)
     configure_logging(config)
@@ -46,8 +49,11 @@ def serve(invocation: Invocation, host: str | None, port: int | None, workers: i
         backlog=config.server.backlog,
         shutdown_timeout=config.server.shutdown_timeout,
         log_level=config.log.level,
+        inherited=inherited,
     )
-    url = _url(config, options.host, options.port)
+    if inherited:
+        host, port = inherited[0].getsockname()[:2]
+    url = _url(config, host or config.server.host, port or config.server.port)
     BOARD.share(options.workers)
     serving.serve(_APPLICATION, options, lambda: say(invocation, {"url": url}, f"Serving at {url}"))
 

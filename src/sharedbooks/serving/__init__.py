@@ -15,9 +15,10 @@ A body that arrives slowly keeps a thread busy, without limit of time: the threa
 such clients a worker bears, and a proxy that buffers requests takes them off it altogether.
 """
 
+from sharedbooks.serving.activation import take_inherited_sockets
 from sharedbooks.serving.listening import check_port_free
 from sharedbooks.serving.options import ServeOptions
 from sharedbooks.serving.probe import probe
 from sharedbooks.serving.supervisor import serve
 
-__all__ = ["ServeOptions", "check_port_free", "probe", "serve"]
+__all__ = ["ServeOptions", "check_port_free", "probe", "serve", "take_inherited_sockets"]

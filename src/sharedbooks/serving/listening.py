@@ -41,8 +41,12 @@ def listening(options: ServeOptions) -> Iterator[list[socket.socket]]:
     """Give one listening socket for each worker, all on the same port.
 
     Raises:
-        ConfigProblem: the address cannot be bound.
+        ConfigProblem: the address cannot be bound, or there are more inherited sockets than
+            workers.
     """
+    if options.inherited:
+        yield _shared_out(options)
+        return
     # A shared port would let a second server in, so it must be free for one that does not share.
     check_port_free(options.host, options.port)
     with contextlib.ExitStack() as stack:
@@ -50,10 +54,29 @@ def listening(options: ServeOptions) -> Iterator[list[socket.socket]]:
         for _ in range(options.workers):
             listener = _bind(options.host, options.port, options.backlog, shared=True)
             stack.enter_context(listener)
-            for level, name, value in _KERNEL_LIMITS:
-                listener.setsockopt(level, name, value)
+            _set_limits(listener)
             sockets.append(listener)
         yield sockets
+
+
+def _shared_out(options: ServeOptions) -> list[socket.socket]:
+    inherited, workers = options.inherited, options.workers
+    if len(inherited) > workers:
+        # What waits at a socket without a worker would wait for ever.
+        problem = (
+            f"There are {len(inherited)} sockets from the service manager but only {workers} "
+            f"workers; set [server] workers to {len(inherited)}, or take lines ListenStream= out "
+            "of sharedbooks.socket."
+        )
+        raise ConfigProblem([problem])
+    for listener in inherited:
+        _set_limits(listener)
+    return [inherited[number % len(inherited)] for number in range(workers)]
+
+
+def _set_limits(listener: socket.socket) -> None:
+    for level, name, value in _KERNEL_LIMITS:
+        listener.setsockopt(level, name, value)
 
 
 def _bind(host: str, port: int, backlog: int, *, shared: bool) -> socket.socket:

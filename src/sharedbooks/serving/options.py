@@ -1,5 +1,6 @@
 """How to serve."""
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ class ServeOptions:
         log_level: ``critical``, ``error``, ``warning``, ``info`` or ``debug``.
         max_connections: connections a worker holds open at a time; more wait in the backlog.
             Each takes a file descriptor.
+        inherited: listening sockets that are there already, instead of host and port. Each is
+            served by at least one worker; workers beyond their number share them.
     """
 
     host: str
@@ -34,3 +37,4 @@ class ServeOptions:
     shutdown_timeout: float = 30.0
     log_level: str = "info"
     max_connections: int = 512
+    inherited: tuple[socket.socket, ...] = ()

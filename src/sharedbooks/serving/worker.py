@@ -22,6 +22,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from sharedbooks.serving.options import ServeOptions
+from sharedbooks.serving.watchdog import Heartbeat
 
 LEAVE = signal.SIGUSR1
 """Tells a worker to take no more connections; SIGTERM follows when it has lingered."""
@@ -70,15 +71,21 @@ class Granian(MPServer):
         )
 
     def new_process(
-        self, number: int, target: str, listeners: Sequence[socket.socket], ready: Connection
+        self,
+        number: int,
+        target: str,
+        listeners: Sequence[socket.socket],
+        ready: Connection,
+        heart: Heartbeat,
     ) -> BaseProcess:
         """Prepare the worker of that number, which says through ``ready`` when it can serve.
 
-        It serves what comes to the listener of its number with what ``target`` makes.
+        It serves what comes to the listener of its number with what ``target`` makes, and lets
+        its heart beat from then on.
         """
         listener = listeners[number]
         siblings = [other for other in listeners if other is not listener]
-        load = partial(_load, target, listener, siblings, ready)
+        load = partial(_load, target, listener, siblings, ready, heart)
         self._sso = listener
         self._shd = _SocketHolder(listener.fileno(), uds=False, backlog=self.backlog)
         worker = self._spawn_worker(number, self._spawn_wsgi_worker, load)
@@ -87,7 +94,11 @@ class Granian(MPServer):
 
 
 def _load(
-    target: str, listener: socket.socket, siblings: Sequence[socket.socket], ready: Connection
+    target: str,
+    listener: socket.socket,
+    siblings: Sequence[socket.socket],
+    ready: Connection,
+    heart: Heartbeat,
 ) -> _Application:
     """Get the application in a new worker, and the process into a state fit for it."""
     for sibling in siblings:
@@ -113,6 +124,7 @@ def _load(
         leaving.set()
 
     signal.signal(LEAVE, leave)
+    heart.go_on()
     ready.send(None)
     return _closing_when(leaving, application)
 
