@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import stat
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:a\r\nFN:A\r\nEND:VCARD\r\n"
 
@@ -89,3 +90,31 @@ def test_a_backup_that_fails_leaves_the_one_before(office, monkeypatch):
     shutil.move(office.folder / "sharedbooks.db", office.folder / "away.db")
     office("backup", "office.backup", code=2)
     assert (office.folder / "office.backup").read_bytes() == before
+
+
+def test_rotation_keeps_the_last_days_and_what_is_called_otherwise(office):
+    folder = office.folder / "backups"
+    folder.mkdir()
+    today = datetime.now(UTC).date()
+    names = {days: f"sharedbooks-{today - timedelta(days)}.backup" for days in range(5)}
+    for days in (1, 2, 3, 4):
+        (folder / names[days]).write_text("old")
+    (folder / "sharedbooks-2020-02-30.backup").write_text("no day")
+    (folder / "sharedbooks-2020-01-01.backup.gpg").write_text("somebody else's")
+    done = office("backup", "rotate", "--keep", "3", folder, "--json").document
+    assert done["file"] == str(folder / names[0])
+    assert done["removed"] == [str(folder / names[4]), str(folder / names[3])]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [*(names[days] for days in (0, 1, 2)), "sharedbooks-2020-02-30.backup",
+         "sharedbooks-2020-01-01.backup.gpg"]
+    )  # fmt: skip
+    office("backup", "verify", folder / names[0])
+
+
+def test_a_rotation_that_fails_removes_nothing(office):
+    folder = office.folder / "backups"
+    folder.mkdir()
+    (folder / "sharedbooks-2020-01-01.backup").write_text("the only one")
+    (office.folder / "sharedbooks.db").unlink()
+    office("backup", "rotate", folder, code=2)
+    assert (folder / "sharedbooks-2020-01-01.backup").exists()

@@ -1,5 +1,6 @@
 """``sharedbooks backup`` and ``restore``: everything in one file, and back into a database."""
 
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sharedbooks.config.database_url import masked
 from sharedbooks.exchange.backup import check_backup, make_backup
 from sharedbooks.exchange.backup_file import Contents
 from sharedbooks.exchange.backup_restore import restore_backup
+from sharedbooks.exchange.backup_rotation import backup_of, remove_outdated
 
 _CREATE = "create"
 
@@ -53,6 +55,36 @@ def create(invocation: Invocation, path: Path) -> None:
         invocation,
         {**_document(path, contents), "octets": size},
         f"Backup written into {path} and read back: {contents.total} rows, {size} octets.",
+    )
+
+
+@backup.command("rotate")
+@click.argument("folder", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--keep",
+    type=click.IntRange(1, 3660),
+    default=14,
+    show_default=True,
+    metavar="DAYS",
+    help="Number of days, today included, whose backups stay.",
+)
+@click.pass_obj
+def rotate(invocation: Invocation, folder: Path, keep: int) -> None:
+    """Write the backup of today into FOLDER, and then remove those of days long past.
+
+    FOLDER is made if it is not there. A backup that fails removes none. Days are those of UTC.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    today = datetime.now(UTC).date()
+    path = backup_of(today, folder)
+    with open_store(invocation) as store:
+        contents = make_backup(store.database, path, show_progress)
+    removed = remove_outdated(folder, today, keep)
+    say(
+        invocation,
+        {**_document(path, contents), "removed": [str(each) for each in removed]},
+        f"Backup written into {path} and read back: {contents.total} rows.",
+        *(f"Removed {each}, which is older than {keep} days." for each in removed),
     )
 
 
