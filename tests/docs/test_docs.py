@@ -58,7 +58,8 @@ def shell_commands(page: Path) -> list[list[str]]:
 def example_calls(page: Path) -> list[list[str]]:
     """The arguments of every call of ``sharedbooks`` in the page's shell examples."""
     commands = [
-        words[3:] if words[:2] == ["sudo", "-u"] else words for words in shell_commands(page)
+        words[3 if words[:2] == ["sudo", "-u"] else words[:1] == ["sudo"] :]
+        for words in shell_commands(page)
     ]
     return [words[1:] for words in commands if words[:1] == ["sharedbooks"]]
 
@@ -118,6 +119,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "customers.vcf").write_bytes(vcard())
     shutil.copytree(PROJECT / "tests/samples", tmp_path, dirs_exist_ok=True)
     (tmp_path / "password").write_text("secret")
+    (tmp_path / "srv/image").mkdir(parents=True)
     (tmp_path / "var/lib/radicale/collections").mkdir(parents=True)
 
 
@@ -191,7 +193,7 @@ def test_a_page_can_be_followed_from_top_to_bottom(page: Path) -> None:
     followed = calls_to_follow(page)
     assert len(followed) >= 6
     for arguments in followed:
-        run(arguments)
+        run([argument.removeprefix("/") for argument in arguments])
 
 
 def test_a_command_that_is_not_there_would_be_noticed() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sharedbooks.cli.commands import Command, Invocation
+from sharedbooks.cli.init_system import init_system
 from sharedbooks.cli.output import say
 from sharedbooks.cli.store import new_sqlite_file, open_any_store
 from sharedbooks.config import find_config, initial_config_text, load_config
@@ -19,19 +20,39 @@ from sharedbooks.errors import ConfigProblem, Conflict
 @click.option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path(),
     metavar="DIR",
     help="Folder to make them in, instead of the current one.",
 )
+@click.option(
+    "--system",
+    is_flag=True,
+    help="Make a service of this machine instead: its account, units and configuration in /etc.",
+)
+@click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="With --system, the machine whose files are in this folder.",
+)
 @click.pass_obj
-def init(invocation: Invocation, directory: Path) -> None:
+def init(
+    invocation: Invocation, directory: Path | None, root: Path | None, *, system: bool
+) -> None:
     """Make a configuration file and a database, and say what to do next.
 
-    Nothing is asked, and a configuration file that is there is never touched.
+    Nothing is asked, and a configuration file that is there is never touched. With --system, files
+    that you changed stay too; all else is brought to this version of the program.
     """
     if invocation.config_path is not None:
         raise click.UsageError(f"It makes {FILE_NAME} in a folder: give --directory, not --config")
-    folder = directory.absolute()
+    if root is not None and not system:
+        raise click.UsageError("--root goes with --system")
+    if system:
+        if directory is not None:
+            raise click.UsageError("--system knows its folders: give no --directory")
+        init_system(invocation, (root or Path("/")).absolute())
+        return
+    folder = (directory or Path()).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / FILE_NAME
     try:
