@@ -2,9 +2,14 @@
 
 # Debian packages of the servers and tools that the tests start.
 TEST_PACKAGES = \
+	apache2 \
+	caddy \
+	curl \
 	dnsmasq-base \
 	faketime \
+	fail2ban \
 	ldap-utils \
+	logrotate \
 	mariadb-server \
 	nginx \
 	openssl \
@@ -13,6 +18,7 @@ TEST_PACKAGES = \
 	samba-ad-provision \
 	samba-dsdb-modules \
 	slapd \
+	systemd \
 	winbind
 
 PYTHON = .venv/bin/python

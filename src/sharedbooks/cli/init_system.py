@@ -77,7 +77,8 @@ def _program(root: Path) -> str:
 
 
 def _run(root: Path, tool: str, file: Path, *options: str) -> None:
-    _call(tool, *options, f"--root={root}", f"/{file}")
+    # By its name alone it is looked for below root.
+    _call(tool, *options, f"--root={root}", file.name)
 
 
 def _call(*command: str) -> None:
