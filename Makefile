@@ -14,6 +14,7 @@ TEST_PACKAGES = \
 	nginx \
 	openssl \
 	postgresql \
+	prometheus \
 	samba-ad-dc \
 	samba-ad-provision \
 	samba-dsdb-modules \

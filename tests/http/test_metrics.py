@@ -22,7 +22,8 @@ from tests.support.process import RunningServer
 
 @pytest.fixture
 def world(watched: Served) -> Iterator[World]:
-    """People and books on the server that tells its numbers."""
+    """People and books on the server that tells its numbers, with all of its workers."""
+    wait_for(lambda: "Serving at" in watched.server.log, 60, "all workers")
     with watched.world() as made:
         yield made
 

@@ -122,7 +122,8 @@ class Histogram:
         name: as Prometheus is told.
         meaning: a sentence, with the unit.
         bounds: the upper bounds, rising.
-        labels: the values of each label; combinations that never happened are not told.
+        labels: the values of each label.
+        sparse: combinations that never happened are not told.
     """
 
     kind = "histogram"
@@ -133,8 +134,10 @@ class Histogram:
         meaning: str,
         bounds: Sequence[float],
         labels: Mapping[str, Sequence[str]] | None = None,
+        *,
+        sparse: bool = False,
     ) -> None:
-        self.name, self.meaning = name, meaning
+        self.name, self.meaning, self._sparse = name, meaning, sparse
         self._bounds = tuple(bounds)
         # One beyond the bounds, and the sum.
         self._places = _Places(labels or {}, len(bounds) + 2)
@@ -157,7 +160,7 @@ class Histogram:
     def samples(self, totals: Sequence[float]) -> Iterator[Sample]:
         """Yield the buckets, sum and count, given the sums of the board."""
         for labels, first in self._places.combinations():
-            if labels and not any(totals[first : first + len(self._bounds) + 1]):
+            if self._sparse and not any(totals[first : first + len(self._bounds) + 1]):
                 continue
             number = 0.0
             for position, bound in enumerate((*self._bounds, inf)):

@@ -30,6 +30,7 @@ REQUEST_SECONDS = Histogram(
     "Seconds until an answer was ready to be sent, the arrival of the request's body included.",
     _SECONDS,
     {"method": _METHODS},
+    sparse=True,
 )
 REQUESTS_IN_PROGRESS = Level(
     "sharedbooks_requests_in_progress", "Requests that are being worked on now."
