@@ -39,7 +39,7 @@ from radicale.storage import ComponentNotFoundError
 from sqlalchemy import Connection
 
 from sharedbooks.config import Config, find_config, load_config
-from sharedbooks.db.schema_state import require_current_schema
+from sharedbooks.db.schema_state import keep_to_schema
 from sharedbooks.domain import homes
 from sharedbooks.domain.principals import Principal, PrincipalKind, find_principal
 from sharedbooks.errors import (
@@ -95,7 +95,7 @@ def _open(path: Path) -> Runtime:
     config = load_config(path)
     configure_logging(config)
     runtime = open_runtime(config)
-    require_current_schema(runtime.database)
+    keep_to_schema(runtime.database)
     return runtime
 
 

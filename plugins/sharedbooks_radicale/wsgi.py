@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from sharedbooks.config import find_config, load_config
-from sharedbooks.db.schema_state import require_current_schema
+from sharedbooks.db.schema_state import keep_to_schema
 from sharedbooks.errors import StoreBusy
 from sharedbooks.runtime import configure_logging, open_runtime
 from sharedbooks.watching import metrics
@@ -30,7 +30,7 @@ def create_application() -> Application:
     metrics.join()
     runtime = open_runtime(config)
     try:
-        require_current_schema(runtime.database)
+        keep_to_schema(runtime.database)
     except StoreBusy as error:
         _logger.warning("A worker starts without its database: %s", error)
     return Application(runtime)

@@ -20,7 +20,8 @@ from sharedbooks.db.schema_state import (
     require_current_schema,
     schema_status,
 )
-from sharedbooks.db.upgrade import _LOCK_NAME, _LOCK_NUMBER, _config, upgrade_schema
+from sharedbooks.db.schema_watch import LOCK_NAME, LOCK_NUMBER
+from sharedbooks.db.upgrade import _config, upgrade_schema
 from sharedbooks.domain.principals import PrincipalKind, list_principals
 from sharedbooks.domain.search import search_cards
 from sharedbooks.errors import SchemaMismatch, StoreBusy
@@ -33,9 +34,9 @@ AT_ONCE = 4
 def _hold_the_lock(connection: Connection) -> None:
     """Be in the middle of an upgrade; on SQLite every write transaction is in the way of it."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK_NUMBER})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK_NUMBER})
     elif connection.dialect.name == "mariadb":
-        connection.execute(text("SELECT GET_LOCK(:name, 0)"), {"name": _LOCK_NAME})
+        connection.execute(text(f"SELECT GET_LOCK({LOCK_NAME}, 0)"))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sharedbooks.db.failures import Failure, classify, leave_what_is_cut_off, wrapped
 from sharedbooks.db.hosts import mariadb_hosts, postgresql_hosts
 from sharedbooks.db.limits import Limits, limit_waiting, mariadb_arguments, postgresql_arguments
+from sharedbooks.db.schema_watch import SchemaWatch
 from sharedbooks.db.silence import Silence
 from sharedbooks.db.timing import timed_arguments
 from sharedbooks.db.transactions import Transactions
@@ -85,6 +86,10 @@ class Database:
     def accompany_first_write(self, work: Callable[[Connection], None]) -> None:
         """Have ``work`` done at the end of the next write transaction that is committed."""
         self._companion = work
+
+    def watch_schema(self, watch: SchemaWatch) -> None:
+        """Do no work from now on but with the schema that ``watch`` knows; else ``StoreBusy``."""
+        self._reading.watch = self._writing.watch = watch
 
     def close(self) -> None:
         """Close every pooled connection."""

@@ -12,6 +12,7 @@ from importlib.resources import files
 from sqlalchemy import Connection, inspect, text
 
 from sharedbooks.db.engine import Database
+from sharedbooks.db.schema_watch import SchemaWatch
 from sharedbooks.errors import SchemaMismatch
 
 _NUMBER = slice(0, 4)
@@ -78,6 +79,19 @@ def require_current_schema(database: Database) -> None:
         )
     found = "no tables yet" if status.found is None else f"the older schema {status.found}"
     raise SchemaMismatch(f"The database has {found}: run 'sharedbooks db upgrade'.")
+
+
+def keep_to_schema(database: Database) -> None:
+    """Have ``database`` refuse all work once its schema is not the one this program knows.
+
+    Raises:
+        SchemaMismatch: it is another one now; says which command mends it.
+        StoreBusy: the database cannot be reached; when it can, it is looked at all the same.
+    """
+    try:
+        require_current_schema(database)
+    finally:
+        database.watch_schema(SchemaWatch(database.dialect, _known_schemas()[-1]))
 
 
 def knows_schema(revision: str) -> bool:

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from sharedbooks.db.failures import wrapped
+from sharedbooks.db.failures import Failure, classify, wrapped
+from sharedbooks.db.schema_watch import SchemaWatch
 from sharedbooks.db.silence import Silence
 from sharedbooks.errors import StoreBusy
 from sharedbooks.watching.metrics import COMMITS, CONNECTION_WAITS, CONNECTIONS, DATABASE_FAILURES
@@ -31,6 +32,9 @@ class Transactions:
         writing: whether there is something to commit when one ends well.
         silence: keeps threads from a database that does not answer.
         committed: called with the driver's connection after each commit of what was written.
+
+    Attributes:
+        watch: refuses transactions when the schema is not the one this program knows.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Transactions:
         self._committed = committed
         self._silence = silence or Silence(None, 0)
         self._use = "writing" if writing else "reading"
+        self.watch: SchemaWatch | None = None
         self._free = threading.Semaphore(size)
         # The last one used comes first: what it has read is still in its cache.
         self._idle: list[Connection] = []
@@ -76,6 +81,8 @@ class Transactions:
                 self._silence.check()
             connection = self._open()
             self._begin_on(connection)
+            if self.watch is not None:
+                self._check_schema(self.watch, connection)
         except BaseException:
             self._let_go()
             raise
@@ -116,6 +123,23 @@ class Transactions:
             self._forget(connection)
             raise failure from error
 
+    def _check_schema(self, watch: SchemaWatch, connection: Connection) -> None:
+        try:
+            watch.check(connection, writing=self._writing)
+        except BaseException:
+            self._end(connection, failed=True, since=time.monotonic())
+            raise
+
+    def explain(self, error: DBAPIError) -> None:
+        """Return unless ``error`` comes of a schema that this program does not know.
+
+        Raises:
+            StoreBusy: it does.
+        """
+        if self.watch is not None and classify(error) is Failure.OTHER:
+            with self.take() as connection:
+                self.watch.look(connection)
+
     def release(self, connection: Connection, *, failed: bool, since: float) -> None:
         """End a transaction: commit what was written unless the work failed.
 
@@ -128,6 +152,12 @@ class Transactions:
             StoreBusy: the connection was lost on the way, and the work did not notice.
             DBAPIError: the commit failed.
         """
+        try:
+            self._end(connection, failed=failed, since=since)
+        finally:
+            self._let_go()
+
+    def _end(self, connection: Connection, *, failed: bool, since: float) -> None:
         try:
             if connection.invalidated:
                 self._forget(connection)
@@ -153,7 +183,6 @@ class Transactions:
         finally:
             if connection.closed:
                 self._silence.lost(since)
-            self._let_go()
 
     def _commit(self, connection: Connection, driver: Any) -> None:
         started = time.monotonic()
@@ -206,6 +235,8 @@ class Transaction:
         """
         failed = kind is not None
         self._transactions.release(self._connection, failed=failed, since=self._since)
+        if isinstance(error, DBAPIError):
+            self._transactions.explain(error)
 
 
 def _drop(connection: Connection) -> None:

@@ -1,5 +1,6 @@
 """Bringing a database up to the schema that this program knows."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,16 +16,19 @@ from sharedbooks.db.schema_state import (
     require_current_schema,
     schema_status,
 )
+from sharedbooks.db.schema_watch import LOCK_NAME, LOCK_NUMBER, LOOK_SECONDS
 from sharedbooks.db.search_index import drop_texts
 from sharedbooks.errors import StoreBusy
 
-_LOCK_NUMBER = 0x5B00C5  # arbitrary, the same in every version
-_LOCK_NAME = "sharedbooks-schema"
 _LOCK_SECONDS = 60
+_NOTICE_SECONDS = 2 * LOOK_SECONDS
 
 
 def upgrade_schema(database: Database, *, revision: str = "head") -> SchemaStatus:
     """Bring ``database`` to the schema this program knows, under a lock; return what was found.
+
+    Servers at work on it are given the time to notice the lock. What an upgrade that was killed
+    has left behind is carried on with.
 
     Args:
         database: what to upgrade.
@@ -38,6 +42,8 @@ def upgrade_schema(database: Database, *, revision: str = "head") -> SchemaStatu
     if before.state is SchemaState.NEW:
         require_current_schema(database)
     with database.write() as connection, schema_lock(connection):
+        if before.state is SchemaState.OLD and database.dialect != "sqlite":
+            time.sleep(_NOTICE_SECONDS)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
@@ -67,15 +73,15 @@ def _config() -> Config:
 def schema_lock(connection: Connection) -> Iterator[None]:
     """Hold the one lock for schema changes; on SQLite the write transaction is that lock."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK_NUMBER})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK_NUMBER})
         yield
     elif connection.dialect.name in {"mysql", "mariadb"}:
-        taken = {"name": _LOCK_NAME, "seconds": _LOCK_SECONDS}
-        if not connection.execute(text("SELECT GET_LOCK(:name, :seconds)"), taken).scalar():
+        take = text(f"SELECT GET_LOCK({LOCK_NAME}, :seconds)")
+        if not connection.execute(take, {"seconds": _LOCK_SECONDS}).scalar():
             raise StoreBusy("Another upgrade of this database is running; try again later.")
         try:
             yield
         finally:
-            connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": _LOCK_NAME})
+            connection.execute(text(f"SELECT RELEASE_LOCK({LOCK_NAME})"))
     else:
         yield

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from sharedbooks.db.migrations import resuming  # noqa: F401 - Alembic knows it from then on
 from sharedbooks.db.schema import metadata
 
 context.configure(
