@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
 from itertools import groupby
 from pathlib import Path
@@ -22,10 +22,15 @@ class RunningServer:
         folder: an empty folder for its configuration and log.
         database_url: a database with the present schema.
         settings: what else to configure, by dotted key: ``{"server.workers": 2}``.
+        program: the command ``sharedbooks``, where it is another one than this version's.
     """
 
     def __init__(
-        self, folder: Path, database_url: str, settings: Mapping[str, Setting] | None = None
+        self,
+        folder: Path,
+        database_url: str,
+        settings: Mapping[str, Setting] | None = None,
+        program: Sequence[str] = (sys.executable, "-m", "sharedbooks.cli"),
     ) -> None:
         self.port = free_port()
         self.config = folder / "config.toml"
@@ -36,7 +41,6 @@ class RunningServer:
             "database.url": database_url,
         }
         self.config.write_text(toml(values | dict(settings or {})))
-        program = [sys.executable, "-m", "sharedbooks.cli"]
         self._daemon = Daemon([*program, "--config", self.config, "serve"], folder)
         self._should_run = False
 

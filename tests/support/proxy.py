@@ -42,6 +42,11 @@ class Proxy:
         self._flowing.set()
         self.cut()
 
+    def lead_to(self, target: int) -> None:
+        """Lead to another port from now on; what is connected to the old one is cut off."""
+        self._target = target
+        self.cut()
+
     def swallow(self) -> None:
         """Carry nothing any more, and keep every connection: the other side has gone silent."""
         self._flowing.clear()

@@ -137,8 +137,11 @@ class Transactions:
             StoreBusy: it does.
         """
         if self.watch is not None and classify(error) is Failure.OTHER:
-            with self.take() as connection:
+            connection = self.acquire()
+            try:
                 self.watch.look(connection)
+            finally:
+                self.release(connection, failed=True, since=time.monotonic())
 
     def release(self, connection: Connection, *, failed: bool, since: float) -> None:
         """End a transaction: commit what was written unless the work failed.
