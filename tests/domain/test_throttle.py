@@ -1,9 +1,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from sqlalchemy import func, select, update
 
 from sharedbooks.db.engine import Database
 from sharedbooks.db.schema import login_failures
+from sharedbooks.domain import throttle
 from sharedbooks.domain.throttle import Throttle
 from sharedbooks.errors import TooManyLogins
 
@@ -100,3 +102,29 @@ def test_failures_counted_at_once_are_all_counted(database: Database) -> None:
     with database.read() as connection:
         counts = connection.execute(select(login_failures.c.failures)).scalars().all()
     assert counts == [21, 21]
+
+
+def test_all_addresses_of_one_owner_are_counted_as_one(database: Database) -> None:
+    _fail(database, "2001:db8:1:2::1", "alice")
+    _fail(database, "2001:db8:1:2:ffff::", "bob")
+    _fail(database, "2001:0DB8:1:2:0:0:0:3", "carol")
+    assert _wait(database, "2001:db8:1:2:abcd::9", "dora") > 0
+    assert _wait(database, "2001:db8:1:3::1", "dora") == 0
+    _fail(database, "::ffff:192.0.2.1", "alice", 1)
+    _fail(database, "192.0.2.1", "bob", 2)
+    assert _wait(database, "::ffff:192.0.2.1", "dora") > 0
+    assert _wait(database, "192.0.2.2", "dora") == 0
+
+
+def test_names_without_end_fill_no_table(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "MAX_SUBJECTS", 20)
+    monkeypatch.setattr(throttle, "_FORGOTTEN_AT_ONCE", 5)
+    for number in range(50):
+        _fail(database, "192.0.2.1", f"nobody {number}")
+        with database.read() as connection:
+            rows = connection.execute(select(func.count()).select_from(login_failures)).scalar_one()
+        assert rows <= 20
+    _fail(database, "192.0.2.9", "alice", 3)
+    assert _wait(database, "198.51.100.1", "alice") > 0

@@ -22,7 +22,7 @@ def throttled(throttling: Served) -> Iterator[World]:
 def _addresses() -> Iterator[str]:
     """Addresses that no other test uses."""
     for number in count():
-        yield f"2001:db8::{fresh('a').removeprefix('a-')}:{number}"
+        yield f"2001:db8:{fresh('a').removeprefix('a-')}:{number}::1"
 
 
 def _fail(world: World, name: str, guess: str, forwarded: str = "") -> Answer:

@@ -2,14 +2,20 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from sharedbooks.db.schema import login_failures
 from sharedbooks.db.types import now
 from sharedbooks.errors import TooManyLogins
 
 _SECOND = 1_000_000
+
+MAX_SUBJECTS = 100_000
+"""Addresses and accounts counted at a time; of more, those counted longest are forgotten."""
+_FORGOTTEN_AT_ONCE = MAX_SUBJECTS // 100
 
 _FAILURES = select(login_failures.c.failures, login_failures.c.window_started_at).where(
     login_failures.c.subject.in_(bindparam("subjects", expanding=True))
@@ -62,6 +68,7 @@ class Throttle:
                 .values(failures=login_failures.c.failures + 1)
             ).rowcount
             if not counted:
+                _make_room(connection)
                 connection.execute(
                     insert(login_failures).values(
                         subject=subject, failures=1, window_started_at=moment
@@ -69,6 +76,31 @@ class Throttle:
                 )
 
 
+def _make_room(connection: Connection) -> None:
+    """Forget the oldest counts if there are too many: names cost an attacker nothing."""
+    counted = connection.execute(select(func.count()).select_from(login_failures)).scalar_one()
+    if counted < MAX_SUBJECTS:
+        return
+    started = login_failures.c.window_started_at
+    oldest = select(started).order_by(started).offset(_FORGOTTEN_AT_ONCE).limit(1)
+    limit = connection.execute(oldest).scalar_one()
+    connection.execute(delete(login_failures).where(started <= limit))
+
+
 def _subjects(address: str, login_name: str) -> list[str]:
     # The name is a stranger's: quoted, it holds nothing that a database refuses.
-    return [f"address:{address}"[:300], f"account:{login_name!r}"[:300]]
+    return [f"address:{_owned_by_one(address)}"[:300], f"account:{login_name!r}"[:300]]
+
+
+@lru_cache(maxsize=1024)
+def _owned_by_one(address: str) -> str:
+    """Return the address, or the /64 of an IPv6 one: whoever has one of it has them all."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return f"{IPv6Address(int(parsed) >> 64 << 64)}/64"
