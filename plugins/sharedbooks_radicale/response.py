@@ -19,6 +19,13 @@ NAMESPACES = (
 )
 """Declarations for the root element of every XML answer."""
 
+_ON_ALL = (
+    ("DAV", DAV_CLASSES),
+    # What members write is no page of this server, whatever a browser thinks it looks like.
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+
 _IN_MEMORY = 4 * 1024 * 1024
 """Octets of an answer that are kept in memory; a longer one goes to a temporary file.
 
@@ -48,7 +55,7 @@ class Response:
 
     def wsgi_headers(self) -> list[tuple[str, str]]:
         """The headers as WSGI wants them."""
-        sent = [("DAV", DAV_CLASSES), *self.headers.items()]
+        sent = [*_ON_ALL, *self.headers.items()]
         if self.status not in {204, 304}:
             length = len(self.body) if self.length is None else self.length
             sent.append(("Content-Length", str(length)))

@@ -54,6 +54,7 @@ def _get_card(connection: Connection, call: Call, book: str, name: str) -> Respo
         "ETag": info.etag,
         "Last-Modified": http_date(info.changed_at),
         "Vary": "Accept",
+        "Content-Disposition": "attachment",
     }
     if _is_known(call, info.etag):
         return Response(304, {"ETag": info.etag, "Vary": "Accept"})

@@ -2,7 +2,8 @@
 
 from sqlalchemy import Connection
 
-from sharedbooks.domain.homes import describe_book, open_for_writing
+from sharedbooks.domain.cards import get_card_info
+from sharedbooks.domain.homes import describe_book, get_book, open_for_writing
 from sharedbooks.domain.principals import set_properties
 from sharedbooks.errors import AccessDenied
 from sharedbooks_radicale.failures import BadRequest
@@ -49,7 +50,8 @@ def proppatch(call: Call) -> Response:
             refused = [*patch.protected(HOME.getters), *known]
             if not refused:
                 _patch_home(call, patch)
-        case CardPath():
+        case CardPath(book, name):
+            _require_card(call, book, name)
             # A card is its octets; properties beside them would be lost on every other client.
             refused = list(patch.wishes)
         case _:
@@ -61,6 +63,14 @@ def proppatch(call: Call) -> Response:
 
 def _is_card(call: Call) -> bool:
     return isinstance(call.path(), CardPath)
+
+
+def _require_card(call: Call, book: str, name: str) -> None:
+    def read(connection: Connection) -> None:
+        access = get_book(connection, call.member.user.id, book)
+        get_card_info(connection, access.book_id, name)
+
+    call.database.run_read(read)
 
 
 def _patch_book(call: Call, name: str, patch: Patch) -> None:

@@ -1,7 +1,7 @@
 """CSV files: rows read whatever their encoding and separator, and rows written safely.
 
-A spreadsheet takes a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return
-for a formula. Such a cell is written with an apostrophe before it, which is taken away again when
+A spreadsheet takes a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line end for a
+formula. Such a cell is written with an apostrophe before it, which is taken away again when
 the file is imported. A telephone number is no exception to be hurt by that: one of nothing but
 digits, blanks and ``+()-./`` can call no function, and stays as it is.
 """
@@ -18,8 +18,10 @@ from sharedbooks.exchange.sources import Source
 MAX_CELL = 16 * 1024 * 1024
 """Longest cell in characters; without a limit, a missing quotation mark would take all memory."""
 
-_DANGEROUS = re.compile(r"'*[=+\-@\t\r]")
-_GUARDED = re.compile(r"'+[=+\-@\t\r]")
+# With the fullwidth forms, which some take for the same.
+_BEGINS_FORMULA = "[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+_DANGEROUS = re.compile(f"'*{_BEGINS_FORMULA}")
+_GUARDED = re.compile(f"'+{_BEGINS_FORMULA}")
 _NUMBER = re.compile(r"\+?[0-9][0-9 ()\-./]*", re.ASCII)
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 
