@@ -174,6 +174,11 @@ class Client:
         """Connect without asking for anything."""
         await self._connected()
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection that the next request would go over."""
+        return self._wire is not None and not self._wire.closed
+
     def close(self) -> None:
         """End the connection; the next request makes another."""
         if self._wire is not None and not self._wire.closed:

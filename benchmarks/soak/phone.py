@@ -15,7 +15,7 @@ from random import Random
 from typing import ClassVar, NamedTuple
 from urllib.parse import quote, unquote
 
-from benchmarks.client import Address, Client, NoAnswer
+from benchmarks.client import Address, Client, NoAnswer, Reply
 from benchmarks.corpus import make_card
 from benchmarks.soak.ledger import Edit, Ledger, Outcome, marked
 from benchmarks.soak.office import PERSONAL, Device, Office
@@ -263,16 +263,26 @@ class Phone(ABC):
         self, kind: str, method: str, path: str, body: str, headers: Mapping[str, str]
     ) -> Answer:
         whole = {**self.headers, **headers, "X-Forwarded-For": self._address}
-        self.sent += 1
-        before, since = time.perf_counter(), time.monotonic()
+        before, since, kept = time.perf_counter(), time.monotonic(), self._client.connected
         try:
-            reply = await self._client.request(method, path, body.encode(), whole)
+            reply = await self._request(method, path, body, whole)
         except NoAnswer as error:
-            self.world.tally.unanswered(since, f"{self.kind}: {error}")
-            raise
+            if not kept:
+                self.world.tally.unanswered(since, f"{self.kind}: {error}")
+                raise
+            # The server may have ended the connection in this very moment: clients try once more.
+            self.world.tally.counts["requests sent again over a new connection"] += 1
+            self.close()
+            return await self._send(kind, method, path, body, headers)
         self.world.tally.answered(kind, time.perf_counter() - before, reply.status)
         _, _, fields = reply.head.partition(b"\r\n")
         return Answer(reply.status, parse_headers(BytesIO(fields + b"\r\n\r\n")), reply.body)
+
+    async def _request(
+        self, method: str, path: str, body: str, headers: Mapping[str, str]
+    ) -> Reply:
+        self.sent += 1
+        return await self._client.request(method, path, body.encode(), headers)
 
     async def _edit(self, copy: Copy) -> None:
         choice = self.random.random()

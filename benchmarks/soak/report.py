@@ -3,8 +3,10 @@
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from os import cpu_count
+from statistics import median
 from typing import Self
 
 from rich.console import Console
@@ -13,7 +15,7 @@ from rich.table import Table
 
 from benchmarks.soak.ledger import Outcome
 from benchmarks.soak.run import Checkpoint, Soak
-from benchmarks.soak.tally import Times, times_of
+from benchmarks.soak.tally import ALL, Times, figures
 from benchmarks.soak.verdict import RULES, Course, courses
 from benchmarks.soak.watching import Look
 
@@ -35,22 +37,13 @@ def markdown(soak: Soak) -> str:
         ),
         _table(
             ("Requests", "number", "median, ms", "p99, ms", "longest, ms"),
-            [_times_row(kind, times) for kind, times in all_times(soak)],
+            [_times_row(kind, times) for kind, times in figures(soak.tally.times).items()],
         ),
         f"Flat means: {RULES}.",
         _list("Not flat", soak.faults),
         _list("Wrong", soak.tally.complaints),
     ]  # fmt: skip
     return "\n\n".join(section for section in sections if section) + "\n"
-
-
-def all_times(soak: Soak) -> list[tuple[str, Times]]:
-    """Return the figures of all requests together and of each kind, most frequent first."""
-    by_kind = sorted(soak.tally.times.items(), key=lambda item: -len(item[1]))
-    together = [each for _, seconds in by_kind for each in seconds]
-    if not together:
-        return []
-    return [("all", times_of(together)), *((kind, times_of(each)) for kind, each in by_kind)]
 
 
 def document(soak: Soak) -> dict[str, object]:
@@ -67,7 +60,7 @@ def document(soak: Soak) -> dict[str, object]:
         "checkpoints": [asdict(each) for each in soak.checkpoints],
         "counts": dict(soak.tally.counts),
         "statuses": statuses,
-        "times": {kind: asdict(times) for kind, times in all_times(soak)},
+        "times": {kind: asdict(times) for kind, times in figures(soak.tally.times).items()},
         "processes": [asdict(course) for course in courses(soak.watch.looks)],
         "looks": [asdict(look) for look in soak.watch.looks],
     }
@@ -82,7 +75,7 @@ def _facts(soak: Soak, seconds: float) -> str:
         for (kind, status), n in sorted(tally.statuses.items())
         if status >= 400
     ]
-    size = soak.plan.size
+    size, loads = soak.plan.size, [look.load for look in looks]
     lines = (
         (
             f"{size.phones} phones of {size.users} users, {size.books} shared books of"
@@ -101,11 +94,20 @@ def _facts(soak: Soak, seconds: float) -> str:
             f" {soak.ledger.count(Outcome.UNKNOWN)} without an answer; {soak.changes} changes in"
             " history"
         ),
+        (
+            f"in half of the intervals of {soak.plan.interval:.0f} s the p99 was below"
+            f" {_usual_p99(looks):.0f} ms; load of the machine {median(loads):.1f}, at most"
+            f" {max(loads):.1f}, on {cpu_count()} cores"
+        ),
         f"compared: {'; '.join(map(_checkpoint, soak.checkpoints))}",
         f"happened: {', '.join(f'{name} {n}' for name, n in sorted(tally.counts.items()))}",
         f"answers from 400 on: {', '.join(refused)}",
     )
     return "\n".join(f"* {line}" for line in lines)
+
+
+def _usual_p99(looks: Sequence[Look]) -> float:
+    return median([look.times[ALL].p99 for look in looks if look.times] or [0.0])
 
 
 def _checkpoint(point: Checkpoint) -> str:
@@ -156,6 +158,7 @@ class Progress:
         self._console = Console(file=sys.stderr)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._said = 0.0
+        self._complained = 0
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -167,7 +170,10 @@ class Progress:
             self._live.stop()
 
     def show(self, soak: Soak) -> None:
-        """Show how it stands."""
+        """Show how it stands, and each complaint at once."""
+        for complaint in soak.tally.complaints[self._complained :]:
+            self._console.print(complaint, soft_wrap=True, highlight=False, markup=False)
+        self._complained = len(soak.tally.complaints)
         if self._console.is_terminal:
             self._live.update(_standing(soak), refresh=True)
         elif time.monotonic() - self._said > _LINE_EVERY:
@@ -182,8 +188,7 @@ def _line(soak: Soak) -> str:
     look = soak.watch.looks[-1]
     memory = " ".join(f"{seen.private / _MIB:.1f}" for seen in look.processes.values())
     handles = " ".join(f"{seen.files}+{seen.sockets}" for seen in look.processes.values())
-    together = all_times(soak)
-    times = f"p99 {together[0][1].p99:.0f} ms, " if together else ""
+    times = f"p99 {look.times[ALL].p99:.0f} ms, " if look.times else ""
     return (
         f"{look.at / 60:.1f} min, {soak.phase}: {times}{soak.tally.wrong} wrong, MiB {memory}, "
         f"files+sockets {handles}, {_sizes(look)}"
@@ -194,6 +199,6 @@ def _standing(soak: Soak) -> Table:
     table = Table(title=_line(soak), title_justify="left")
     for name in ("requests", "number", "median, ms", "p99, ms", "longest, ms"):
         table.add_column(name, justify="left" if name == "requests" else "right")
-    for kind, times in all_times(soak):
+    for kind, times in figures(soak.tally.times).items():
         table.add_row(*_times_row(kind, times))
     return table

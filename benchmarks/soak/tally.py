@@ -4,6 +4,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+ALL = "all"
+"""Stands for all kinds of requests together."""
+
 _COMPLAINTS = 200
 """So many are kept in full."""
 
@@ -28,6 +31,15 @@ def times_of(seconds: list[float]) -> Times:
         ordered[round(0.99 * last)] * 1000,
         ordered[-1] * 1000,
     )
+
+
+def figures(by_kind: dict[str, list[float]]) -> dict[str, Times]:
+    """Return the figures of all requests together and of each kind, most frequent first."""
+    if not by_kind:
+        return {}
+    ordered = sorted(by_kind.items(), key=lambda item: -len(item[1]))
+    together = [each for _, seconds in ordered for each in seconds]
+    return {ALL: times_of(together)} | {kind: times_of(seconds) for kind, seconds in ordered}
 
 
 @dataclass(slots=True)
@@ -77,6 +89,6 @@ class Tally:
             self.complain(f"no answer: {what}")
 
     def take_recent(self) -> dict[str, Times]:
-        """Return the figures since the last call, by kind."""
+        """Return the figures since the last call, of all together first."""
         taken, self.recent = self.recent, {}
-        return {kind: times_of(seconds) for kind, seconds in taken.items()}
+        return figures(taken)

@@ -42,6 +42,7 @@ class Look:
         sizes: octets of files, or of a database, by name.
         times: how long requests took since the last look, by kind.
         wrong: complaints so far.
+        load: of the machine, over a minute: processes that run or wait for a core.
     """
 
     at: float
@@ -52,6 +53,7 @@ class Look:
     sizes: dict[str, int]
     times: dict[str, Times] = field(default_factory=dict)
     wrong: int = 0
+    load: float = 0.0
 
 
 class Watch:
@@ -83,6 +85,7 @@ class Watch:
             sizes=self._sizes(),
             times=times or {},
             wrong=wrong,
+            load=os.getloadavg()[0],
         )
         self.looks.append(taken)
         return taken

@@ -165,7 +165,8 @@ def convert_params(params: Params, version: str) -> Params:
 
 
 def _is_short(params: Params) -> bool:
-    return sum([len(value) for _, values in params for value in values]) <= _REMEMBERED_LENGTH
+    texts = [text for name, values in params for text in (name, *values)]
+    return len(texts) + sum(map(len, texts)) <= _REMEMBERED_LENGTH
 
 
 @lru_cache(_REMEMBERED)

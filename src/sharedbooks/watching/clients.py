@@ -28,12 +28,16 @@ _COMPILED = [(family, re.compile(pattern)) for family, pattern in _PATTERNS.item
 _LONGEST = 512
 
 
-@lru_cache(maxsize=1024)
 def client_family(user_agent: str) -> str:
     """Return the family of the app that sends this User-Agent."""
-    if not user_agent:
+    # Cut before it is remembered: a stranger may send 64 KiB.
+    return _family(user_agent[:_LONGEST])
+
+
+@lru_cache(maxsize=1024)
+def _family(shown: str) -> str:
+    if not shown:
         return NONE
-    shown = user_agent[:_LONGEST]
     for family, pattern in _COMPILED:
         if pattern.search(shown):
             return family
