@@ -61,8 +61,8 @@ class Events:
         await _happen(often + seldom, calm)
 
     async def suffer(self, duration: float, calm: Calm) -> None:
-        """Kill a worker after a while, and have all replaced in the middle."""
-        schedule = [(0.15 * duration, self._kill_worker), (0.50 * duration, self._reload)]
+        """Kill a worker, and have all replaced; early, so that the new ones live for long."""
+        schedule = [(0.10 * duration, self._kill_worker), (0.20 * duration, self._reload)]
         await _happen(schedule, calm)
 
     async def _change_access(self) -> None:

@@ -20,8 +20,9 @@ from benchmarks.soak.watching import Watch
 from sharedbooks.db.engine import Database
 from tests.support.process import RunningServer
 
-_CATCHING_UP = 16
-"""Phones that catch up at a time."""
+_CATCHING_UP = 4
+"""Phones that catch up at a time: more would only have the server open more connections to its
+database than the steady load needs, each with a cache to fill."""
 _HANG_UP_SECONDS = 45.0
 """After this the server has ended every connection on which nothing comes."""
 _AWAY = 0.02

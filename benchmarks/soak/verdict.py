@@ -10,6 +10,8 @@ GROWTH = 0.05
 """Memory of a process may grow by this share of it in an hour, …"""
 GROWTH_AT_LEAST = 8 * 2**20
 """… or by so many octets in an hour, if that is more: allocators are never quite still."""
+GROWTH_IN_ALL = 3 * 2**20
+"""… or by so many octets in all, where a run is too short for less to mean anything."""
 SPARE = 2
 """So many descriptors and threads more than before are no leak."""
 WAL_LIMIT = 64 * 2**20
@@ -20,7 +22,8 @@ _FEWEST = 6
 
 RULES = (
     f"over the last two thirds of each process's life a straight line through its memory (PSS) "
-    f"rises by less than {GROWTH:.0%} or {GROWTH_AT_LEAST >> 20} MiB an hour, whichever is more; "
+    f"rises by less than {GROWTH:.0%} or {GROWTH_AT_LEAST >> 20} MiB an hour, or "
+    f"{GROWTH_IN_ALL >> 20} MiB in all, whichever is most; "
     f"in the last third of its life it has at most {SPARE} files and threads more than ever "
     f"before; once the phones have gone no socket of theirs is left; the write-ahead log stays "
     f"below {WAL_LIMIT >> 20} MiB"
@@ -75,13 +78,13 @@ def _course(process: int, life: list[tuple[float, Holding]], span: float) -> Cou
         sockets_most=max(holding.sockets for holding in held),
         threads_most=max(holding.threads for holding in held),
         judged=judged,
-        faults=tuple(_faults(process, held, growth)) if judged else (),
+        faults=tuple(_faults(process, held, growth, late[-1][0] - late[0][0])) if judged else (),
     )
 
 
-def _faults(process: int, held: Sequence[Holding], growth: float) -> Iterator[str]:
+def _faults(process: int, held: Sequence[Holding], growth: float, seconds: float) -> Iterator[str]:
     allowed = max(GROWTH * fmean(holding.private for holding in held), GROWTH_AT_LEAST)
-    if growth > allowed:
+    if growth > allowed and growth * seconds / 3600 > GROWTH_IN_ALL:
         yield f"the memory of process {process} grows by {growth / 2**20:.1f} MiB an hour"
     kinds: dict[str, Callable[[Holding], int]] = {
         "files": lambda holding: holding.files,
