@@ -1,10 +1,14 @@
 """One HTTP response, and what every response carries."""
 
+import errno
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import responses
 from tempfile import TemporaryFile
 from typing import IO
+
+from sharedbooks.errors import StoreFull
 
 DAV_CLASSES = "1, 3, access-control, extended-mkcol, addressbook"
 """What the server can do, for the ``DAV`` header (RFC 4918, 10.1; no ``calendar-access``)."""
@@ -33,6 +37,7 @@ So a whole book costs no memory, its length is known before the first octet is s
 phone holds no database session.
 """
 _CHUNK = 256 * 1024
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +106,30 @@ def collect(parts: Iterable[bytes]) -> bytes | StoredBody:
 
 
 def _store(kept: list[bytes], pending: Iterator[bytes]) -> StoredBody:
+    """Return what is there and what comes as a file.
+
+    Raises:
+        StoreFull: there is no room for it.
+    """
+    try:
+        return _write(kept, pending)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise StoreFull("There is no room for the temporary file of a long answer.") from error
+
+
+def _write(kept: list[bytes], pending: Iterator[bytes]) -> StoredBody:
     file = TemporaryFile()  # noqa: SIM115 - closed when it is sent
     try:
         file.writelines(kept)
         kept.clear()
         file.writelines(pending)
+        return StoredBody(file)
     except BaseException:
-        file.close()
+        with suppress(OSError):
+            file.close()
         raise
-    return StoredBody(file)
 
 
 def multistatus(parts: Iterable[str | bytes], headers: Mapping[str, str] | None = None) -> Response:

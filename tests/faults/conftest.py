@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 
 from sharedbooks.db.engine import Database
 from tests.http.world import World
+from tests.support.databases import SqliteDatabases
 from tests.support.process import RunningServer
 from tests.support.proxy import Proxy
 
@@ -48,3 +49,10 @@ def distant(tmp_path: Path, database_url: str, database: Database) -> Iterator[D
         ):
             yield Distant(proxy, server, world, url)
             assert " failed\n" not in server.log, server.log
+
+
+@pytest.fixture
+def sqlite_database_url(sqlite_databases: SqliteDatabases) -> Iterator[str]:
+    """URL of a fresh SQLite database, for what has nothing to do with the kind of it."""
+    with sqlite_databases.migrated() as url:
+        yield url

@@ -20,6 +20,8 @@ from pymysql.cursors import Cursor
 from tests.support.daemon import Daemon, run_as
 from tests.support.network import LOOPBACK, free_port
 
+_PLACE = "/tmp"  # noqa: S108 - with a folder that nobody else may open
+
 _OWNER = "sharedbooks"
 """The account of ``url()``: it owns the databases and has no rights beyond them."""
 
@@ -32,6 +34,7 @@ class DatabaseServer(ABC):
     Args:
         durable: commits survive a crash of the server and of the machine. Ordinary tests do
             without: it makes them several times faster.
+        parent: where its folder is made; a short path, since there are sockets in it.
         port: where it listens; None for a free one.
     """
 
@@ -39,14 +42,16 @@ class DatabaseServer(ABC):
     account: str
     stop_signal = signal.SIGTERM
 
-    def __init__(self, *, durable: bool = False, port: int | None = None) -> None:
+    def __init__(
+        self, *, durable: bool = False, port: int | None = None, parent: Path | None = None
+    ) -> None:
         self._program = self._find_program()
         # The server refuses to run as root, so then it gets its package's account.
         self._user = self.account if os.geteuid() == 0 else None
         self._password = secrets.token_hex()
         self.port = port or free_port()
         # A unix socket's path must be short, and TMPDIR may be closed to the server's account.
-        self._folder = Path(tempfile.mkdtemp(prefix="sharedbooks-", dir="/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix="sharedbooks-", dir=parent or _PLACE))
         if self._user:
             shutil.chown(self._folder, self._user)
         self._daemon = Daemon(
