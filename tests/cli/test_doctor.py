@@ -16,12 +16,20 @@ CHECKS = [
     "database",
     "schema",
     "database folder",
+    "secrets",
+    "disk space",
+    "file system",
+    "open files",
     "TLS certificate",
     "port",
     "password scheme",
     "users",
     "address books",
     "clock",
+    "clock of the database",
+    "durability",
+    "connections of the database",
+    "size of a card",
 ]
 
 

@@ -6,7 +6,7 @@ import dns.exception
 import dns.resolver
 from dns.rdata import Rdata
 
-from sharedbooks.cli.diagnosis import Finding, Result
+from sharedbooks.cli.findings import Finding, Result
 
 _SECURE = "_carddavs._tcp"
 _PLAIN = "_carddav._tcp"

@@ -87,6 +87,16 @@ def _make_room(connection: Connection) -> None:
     connection.execute(delete(login_failures).where(started <= limit))
 
 
+def forget_failure(connection: Connection, address: str, login_name: str) -> None:
+    """Take back one failed login that was only a trial, in a write transaction."""
+    for subject in sorted(_subjects(address, login_name)):
+        row = login_failures.c.subject == subject
+        connection.execute(
+            update(login_failures).where(row).values(failures=login_failures.c.failures - 1)
+        )
+        connection.execute(delete(login_failures).where(row, login_failures.c.failures <= 0))
+
+
 def _subjects(address: str, login_name: str) -> list[str]:
     # The name is a stranger's: quoted, it holds nothing that a database refuses.
     return [f"address:{_owned_by_one(address)}"[:300], f"account:{login_name!r}"[:300]]
