@@ -85,6 +85,10 @@ def _xml(root: str, content: str) -> bytes:
 
 _TOKEN_POLL = _xml("propfind", "<prop><sync-token/></prop>")
 _CTAG_POLL = _xml("propfind", "<prop><S:getctag/></prop>")
+_HOME = _xml(
+    "propfind",
+    "<prop><resourcetype/><displayname/><current-user-privilege-set/><sync-token/><S:getctag/></prop>",
+)
 _LISTING = _xml("propfind", "<prop><getetag/></prop>")
 _WITH_DATA = "<prop><getetag/><C:address-data/></prop>"
 
@@ -92,6 +96,12 @@ _WITH_DATA = "<prop><getetag/><C:address-data/></prop>"
 async def poll(client: Client, site: Site) -> Reply:
     """Ask for the sync token of the book."""
     return await client.request("PROPFIND", site.book, _TOKEN_POLL, _XML)
+
+
+async def home(client: Client, site: Site) -> Reply:
+    """Ask for every book of the home, as phones do when they are set up or look for new books."""
+    path = site.book.rstrip("/").rpartition("/")[0] + "/"
+    return await client.request("PROPFIND", path, _HOME, _XML_DEEP)
 
 
 async def listing(client: Client, site: Site) -> Reply:
@@ -257,6 +267,7 @@ OPERATIONS = (
     Operation("OPTIONS (the HTTP stack alone)", _options, _stored),
     POLL,
     Operation("poll: getctag", _ctag, _responses(1), target=0.4, target_rate=4000),
+    Operation("home: PROPFIND 1", home, _responses(2, 100)),
     Operation("sync, nothing new", lambda c, s: sync(c, s, s.fresh), _responses(0), target=0.6),
     Operation("sync, one change", lambda c, s: sync(c, s, s.token), _responses(1), target=0.6),
     Operation(

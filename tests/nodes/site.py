@@ -7,9 +7,13 @@ from pathlib import Path
 
 from sharedbooks.db.engine import Database
 from sharedbooks.db.upgrade import upgrade_schema
-from tests.http.world import World
+from tests.http.client import Answer, Client
+from tests.http.world import World, fresh
 from tests.support.nginx import Nginx
 from tests.support.process import RunningServer
+
+FAILURES = 5
+"""Failed logins that the nodes allow, together."""
 
 
 @dataclass
@@ -20,6 +24,28 @@ class Site:
     nginx: Nginx
     database: Database
     world: World
+
+    def __post_init__(self) -> None:
+        self._open = ExitStack()
+
+    def close(self) -> None:
+        """Close the connections that were opened past nginx."""
+        self._open.close()
+
+    def connect(self, number: int, login: tuple[str, str]) -> Client:
+        """Open a connection to a node, as from an address of its own."""
+        client = Client(self.nodes[number].port, login, {"X-Forwarded-For": fresh_address()})
+        return self._open.enter_context(client)
+
+    def ask(self, number: int, login: tuple[str, str], address: str) -> Answer:
+        """Return what a node says to a login, as from that address."""
+        with Client(self.nodes[number].port, login, {"X-Forwarded-For": address}) as client:
+            return client.propfind("/")
+
+
+def fresh_address() -> str:
+    """Return an address from which no login has failed."""
+    return f"2001:db8::{fresh('a').removeprefix('a-')}"
 
 
 @contextmanager
@@ -37,9 +63,10 @@ def site_of(folder: Path, urls: Sequence[str]) -> Iterator[Site]:
         for number, url in enumerate(urls):
             place = folder / f"node{number}"
             place.mkdir()
-            nodes.append(stack.enter_context(RunningServer(place, url)))
+            server = RunningServer(place, url, {"auth.throttle_failures": FAILURES})
+            nodes.append(stack.enter_context(server))
         place = folder / "nginx"
         place.mkdir()
         nginx = stack.enter_context(Nginx(place, [node.port for node in nodes]))
         world = stack.enter_context(World(database, nginx.port))
-        yield Site(nodes, nginx, database, world)
+        yield stack.enter_context(closing(Site(nodes, nginx, database, world)))

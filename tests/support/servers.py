@@ -102,6 +102,14 @@ class DatabaseServer(ABC):
         """End all processes of the server by SIGKILL; the data stays for ``restart()``."""
         self._daemon.kill()
 
+    def suspend(self) -> None:
+        """Make the server hang (SIGSTOP): it keeps its connections and answers nothing."""
+        self._daemon.suspend()
+
+    def resume(self) -> None:
+        """Let a hanging server go on."""
+        self._daemon.resume()
+
     def restart(self) -> None:
         """Stop the server if it runs, and start it on its old data and port."""
         if self._daemon.running:

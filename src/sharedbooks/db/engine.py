@@ -229,7 +229,9 @@ def _raise_typed(error: DBAPIError) -> NoReturn:
     if failure is Failure.TRANSIENT:
         raise StoreBusy("The database is busy; try again in a moment.") from error
     if failure is Failure.UNAVAILABLE:
-        raise StoreBusy(f"The database cannot be reached: {error.orig}") from error
+        # libpq tells of every host, over several lines.
+        reason = " ".join(str(error.orig).split())
+        raise StoreBusy(f"The database cannot be reached: {reason}") from error
     if failure is Failure.FULL:
         raise StoreFull("The database has no space left.") from error
     raise error

@@ -62,6 +62,14 @@ def mariadb_hosts(engine: Engine, url: URL) -> None:
     event.listen(engine, "do_connect", connect)
 
 
+def agreed_order(url: URL) -> URL:
+    """Return ``url`` with its hosts in an order that is the same for all who name the same ones."""
+    named = url.query.get("host", ())
+    if isinstance(named, str):
+        return url
+    return url.update_query_dict({"host": sorted(named)})
+
+
 def _prepare(cursor: Any, driver: Any) -> None:
     cursor.execute("SELECT @@wsrep_on")
     [(in_cluster,)] = cursor.fetchall()

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from sharedbooks.db.engine import Database
+from sharedbooks.db.hosts import agreed_order
 from sharedbooks.errors import StoreBusy
 
 
@@ -25,8 +26,10 @@ def sole(database: Database, name: str) -> Iterator[None]:
         with _file_lock(database.url.database, name):
             yield
         return
-    # A connection of its own: a small pool would have none left for the work.
-    with closing(Database(database.url, pool_size=1)) as apart, apart.read() as connection:
+    # A connection of its own: a small pool would have none left for the work. The servers of a
+    # Galera cluster know nothing of each other's named locks, so all go to the same one.
+    url = agreed_order(database.url)
+    with closing(Database(url, pool_size=1)) as apart, apart.read() as connection:
         if database.dialect == "postgresql":
             number = int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True)
             taken = text("SELECT pg_try_advisory_xact_lock(:number)")
