@@ -1,5 +1,7 @@
 """A database of several hosts: the first that serves is taken."""
 
+import socket
+import time
 from contextlib import closing
 
 import pytest
@@ -37,3 +39,12 @@ def test_no_host_that_serves_is_busy(database_url: str) -> None:
     ):
         schema_status(database)
     assert "password" not in str(caught.value)
+
+
+def test_a_host_that_says_nothing_is_passed_over(database_url: str) -> None:
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        hosts = f"{LOOPBACK}:{silent.getsockname()[1]},HERE"
+        started = time.monotonic()
+        with closing(Database(_with_hosts(database_url, hosts), answer_timeout=2)) as database:
+            assert schema_status(database).state is SchemaState.CURRENT
+        assert time.monotonic() - started < 15

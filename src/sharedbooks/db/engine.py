@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from sharedbooks.config.database_url import several_hosts
 from sharedbooks.db.failures import Failure, classify, leave_what_is_cut_off, wrapped
 from sharedbooks.db.hosts import mariadb_hosts, postgresql_hosts
 from sharedbooks.db.limits import Limits, limit_waiting, mariadb_arguments, postgresql_arguments
@@ -79,7 +80,7 @@ class Database:
         self._busy_timeout = busy_timeout
         make = {"sqlite": _sqlite, "postgresql": _postgresql}.get(self.dialect, _mariadb)
         extra = timed_arguments(self.dialect) if timed else {}
-        limits = Limits(busy_timeout, answer_timeout)
+        limits = Limits(busy_timeout, answer_timeout, max(1, len(several_hosts(parsed))))
         self._reading, self._writing = make(parsed, pool_size, limits, extra)
         self._companion: Callable[[Connection], None] | None = None
 

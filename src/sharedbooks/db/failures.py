@@ -24,8 +24,10 @@ _MARIADB_TRANSIENT = {1205, 1213, 1020, 1305}
 _MARIADB_FULL = {3, 1021, 1114}
 CUT_OFF = 1047
 """MariaDB's number for: this node of a Galera cluster is not in the part with the majority."""
+_COMMIT_FAILED = 1180
+"""The same, when it shows while the node commits."""
 # too many connections (of all, of an account), shutting down, statement took too long
-_MARIADB_UNAVAILABLE = {1040, 1203, 1226, CUT_OFF, 1053, 1969, *range(2000, 2100)}
+_MARIADB_UNAVAILABLE = {1040, 1203, 1226, CUT_OFF, _COMMIT_FAILED, 1053, 1969, *range(2000, 2100)}
 
 
 class Failure(Enum):
@@ -69,7 +71,7 @@ def leave_what_is_cut_off(context: ExceptionContext) -> None:
 
 
 def _is_cut_off(error: BaseException) -> bool:
-    return error.args[:1] == (CUT_OFF,)
+    return error.args[:1] in {(CUT_OFF,), (_COMMIT_FAILED,)}
 
 
 def classify(error: DBAPIError) -> Failure:

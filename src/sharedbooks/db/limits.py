@@ -28,15 +28,17 @@ class Limits:
         busy: for another writer.
         answer: for what a statement takes otherwise, and for its transaction to go on; None for
             commands, which may take hours.
+        hosts: how many are tried for a connection.
     """
 
     busy: float
     answer: float | None = None
+    hosts: int = 1
 
     @property
     def connect(self) -> float:
-        """For a connection."""
-        return min(_CONNECT_SECONDS, self.answer or _CONNECT_SECONDS)
+        """For a connection to one host."""
+        return min(_CONNECT_SECONDS, self.answer or _CONNECT_SECONDS) / self.hosts
 
     def statement(self, *, writing: bool) -> float | None:
         """For a statement, which waits for other writers too if it writes."""
