@@ -24,7 +24,7 @@ from sharedbooks.exchange import backup
 from sharedbooks.exchange.backup import check_backup, make_backup
 from sharedbooks.exchange.backup_restore import restore_backup
 from sharedbooks.vcard.filters import CardFilter, PropFilter, TextMatch
-from tests.support.contents import everything, fill, search_texts, unwatched
+from tests.support.contents import everything, fill, indexes, search_texts, unwatched
 from tests.support.databases import Databases
 from tests.support.factories import Device, make_book, make_user, vcard
 from tests.support.network import wait_for
@@ -57,6 +57,7 @@ def test_everything_comes_back(database: Database, blank: Database, path: Path) 
     _restore(blank, path)
     assert everything(blank) == everything(database)
     assert search_texts(blank) == search_texts(database)
+    assert indexes(blank) == indexes(database)
     require_current_schema(blank)
 
 

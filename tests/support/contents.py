@@ -86,3 +86,12 @@ def search_texts(database: Database) -> list[tuple[Any, ...]]:
         settle_texts(connection)
         rows = connection.execute(text("SELECT rowid, text FROM card_texts ORDER BY rowid"))
         return [(rowid, sorted(found.split("\n"))) for rowid, found in rows]
+
+
+def indexes(database: Database) -> set[str]:
+    """Return how the indexes of the properties of cards were made, where the database tells it."""
+    if database.dialect != "postgresql":
+        return set()
+    asked = "SELECT indexdef FROM pg_indexes WHERE tablename = 'card_properties'"
+    with database.read() as connection:
+        return set(connection.execute(text(asked)).scalars())

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import ORGANISATION_ID, address_books, cards, principals
 from sharedbooks.db.types import now
 from sharedbooks.domain.principals import PrincipalKind, get_user
@@ -72,6 +73,12 @@ _PERSONAL = _select_books().where(
     principals.c.kind == PrincipalKind.USER.value,
     principals.c.name == bindparam("owner"),
     address_books.c.name == bindparam("name"),
+)
+_LOCK = Prepared(
+    select(address_books.c.id)
+    .where(address_books.c.id == bindparam("book"), address_books.c.deletion == 0)
+    # On PostgreSQL rows that only refer to the book (a mount, a grant) need not wait.
+    .with_for_update(key_share=True)
 )
 _BY_ID = _select_books().where(address_books.c.id == bindparam("id"))
 
@@ -196,12 +203,7 @@ def lock_book(connection: Connection, book_id: int) -> None:
         NotFound: the book is gone.
     """
     started = time.monotonic()
-    # On PostgreSQL rows that only refer to the book (a mount, a grant) need not wait.
-    locked = connection.execute(
-        select(address_books.c.id)
-        .where(address_books.c.id == book_id, address_books.c.deletion == 0)
-        .with_for_update(key_share=True)
-    ).first()
+    locked = _LOCK.first(connection, {"book": book_id})
     if connection.dialect.name != "sqlite":
         # There the whole file is locked, as the transaction begins.
         LOCK_WAITS.observe(time.monotonic() - started)

@@ -96,8 +96,9 @@ def insert_cards(
         }
         for number, (resource_name, card) in enumerate(new)
     ]
-    if len(rows) == 1:
-        ids = [row_id for (row_id,) in _INSERT_ONE.all(connection, rows[0])]
+    if len(rows) == 1 or connection.dialect.name == "sqlite":
+        # Nowhere to travel to: one after the other they take a third of the time.
+        ids = [row_id for row in rows for (row_id,) in _INSERT_ONE.all(connection, row)]
     else:
         ids = list(connection.execute(_INSERT_MANY, rows).scalars())
     _insert_properties(connection, book_id, [(i, c) for i, (_, c) in zip(ids, new, strict=True)])

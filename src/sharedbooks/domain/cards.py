@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from sharedbooks.db.pipelines import pipelined
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import cards
 from sharedbooks.db.types import now
@@ -255,11 +256,12 @@ def put_card(
         return Stored(existing.etag, created=False, changed=False, verbatim=verbatim)
     before = None if existing is None else existing.content
     apply_policy(connection, access, resource_name, stored.octets, before)
-    revision = raise_revision(connection, access.book_id)
-    if existing is None:
-        insert_cards(connection, access.book_id, actor, revision, [(resource_name, stored)])
-    else:
-        replace_card(connection, access.book_id, existing, stored, actor, revision)
+    with pipelined(connection):
+        revision = raise_revision(connection, access.book_id)
+        if existing is None:
+            insert_cards(connection, access.book_id, actor, revision, [(resource_name, stored)])
+        else:
+            replace_card(connection, access.book_id, existing, stored, actor, revision)
     etag = make_etag(stored.content_hash)
     return Stored(etag, created=existing is None, changed=True, verbatim=verbatim)
 
@@ -281,9 +283,10 @@ def delete_card(
     card = get_card(connection, access.book_id, resource_name)
     _require_privilege(access, card, missing="unbind")
     conditions.require(card.etag)
-    revision = raise_revision(connection, access.book_id)
     removed = RemovedCard(card.id, resource_name, card.card_uid, card.content)
-    remove_rows(connection, access.book_id, actor, revision, [removed])
+    with pipelined(connection):
+        revision = raise_revision(connection, access.book_id)
+        remove_rows(connection, access.book_id, actor, revision, [removed])
 
 
 def move_card(

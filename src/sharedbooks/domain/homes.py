@@ -5,6 +5,7 @@ home exists, also over a revocation and a new grant. The mount is made when the 
 so that granting a book to a group of thousands writes one row.
 """
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from sharedbooks.db.pipelines import pipelined
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import ORGANISATION_ID, address_books, mounts, principals
 from sharedbooks.db.types import json_text, now, read_json
@@ -31,6 +33,7 @@ from sharedbooks.domain.principals import Principal, lock_principal
 from sharedbooks.domain.privileges import Privilege, cap
 from sharedbooks.errors import AccessDenied, Conflict, NotFound
 from sharedbooks.identifiers import MAX_NAME_LENGTH, BookReference, parse_resource_name
+from sharedbooks.watching.metrics import LOCK_WAITS
 
 _OWN_POSITION = 0
 _SHARED_POSITION = 100
@@ -101,6 +104,16 @@ def _select_access() -> Select[Any]:
 
 
 _BY_NAME = Prepared(_select_access().where(mounts.c.name == bindparam("name")))
+_LOCK_BY_NAME = Prepared(
+    select(address_books.c.id)
+    .join(mounts, mounts.c.book_id == address_books.c.id)
+    .where(
+        mounts.c.principal_id == bindparam("user_id"),
+        mounts.c.name == bindparam("name"),
+        address_books.c.deletion == 0,
+    )
+    .with_for_update(of=address_books, key_share=True)
+)
 _LISTED = Prepared(
     _select_access()
     .where(granted_books(), mounts.c.hidden == false())
@@ -185,6 +198,13 @@ def open_for_writing(connection: Connection, user_id: int, name: str) -> BookAcc
     Raises:
         NotFound: there is none, or none that the user may see.
     """
+    if connection.dialect.name == "postgresql":
+        started = time.monotonic()
+        with pipelined(connection):
+            _LOCK_BY_NAME.run(connection, {"user_id": user_id, "name": name})
+            access = get_book(connection, user_id, name)
+        LOCK_WAITS.observe(time.monotonic() - started)
+        return access
     access = get_book(connection, user_id, name)
     if connection.dialect.name == "sqlite":
         # A write transaction excludes every other one from its first statement.

@@ -16,7 +16,7 @@ from sharedbooks.db.schema_state import (
     require_current_schema,
     schema_status,
 )
-from sharedbooks.db.search_index import rebuild_texts
+from sharedbooks.db.search_index import made_anew
 from sharedbooks.db.upgrade import drop_schema, schema_lock, upgrade_schema
 from sharedbooks.errors import BackupDamaged, Conflict, SchemaMismatch
 from sharedbooks.exchange.backup import Watch, check_backup
@@ -56,7 +56,11 @@ def restore_backup(database: Database, path: Path, watch: Watch, *, move: bool) 
             # What the migrations put in is in the backup too.
             if table.name in contents.rows:
                 connection.execute(table.delete())
-        with watch("Restoring", contents.total) as advance, path.open("rb") as file:
+        with (
+            made_anew(connection),
+            watch("Restoring", contents.total) as advance,
+            path.open("rb") as file,
+        ):
             statement, section = "", Section("", {})
             for part in read_backup(file):
                 if isinstance(part, Section):
@@ -65,7 +69,6 @@ def restore_backup(database: Database, path: Path, watch: Watch, *, move: bool) 
                     rows = [_values(section, row, move=move) for row in part]
                     connection.exec_driver_sql(statement, rows)
                     advance(len(rows))
-        rebuild_texts(connection)
         _set_sequences(connection)
     upgrade_schema(database)
     return contents
