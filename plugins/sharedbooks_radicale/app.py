@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 from radicale.app import Application as RadicaleApplication
@@ -14,7 +15,7 @@ from sharedbooks.domain.login import Member
 from sharedbooks.errors import NotFound, SharedbooksError, StoreBusy, Unauthenticated
 from sharedbooks.runtime import Runtime
 from sharedbooks_radicale.compression import compressed
-from sharedbooks_radicale.failures import MethodNotAllowed
+from sharedbooks_radicale.failures import MethodNotAllowed, TooManyUploads
 from sharedbooks_radicale.probes import PROBES, Probes
 from sharedbooks_radicale.protocol.call import Call
 from sharedbooks_radicale.protocol.errors import error_response
@@ -71,6 +72,7 @@ class Application(RadicaleApplication):
             config.server.trusted_proxies,
             config.server.max_body,
             config.server.realm,
+            config.server.threads,
         )
         self._watch = RequestWatch(config.log, self._edge)
         self._probes = Probes(runtime)
@@ -87,15 +89,15 @@ class Application(RadicaleApplication):
             self._discard_body(environ)
         else:
             response = self._answer(request)
-            if not request.body_taken:
-                self._discard_body(environ)
+            if not request.body_taken and not isinstance(request.failure, TooManyUploads):
+                self._discard_body(environ, request.uploader)
         response = compressed(response, environ.get("HTTP_ACCEPT_ENCODING", ""))
         self._watch.end(exchange, response.status)
         headers = [*response.wsgi_headers(), ("X-Request-ID", exchange.id)]
         start_response(response.status_line, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else response.wsgi_body()
 
-    def _discard_body(self, environ: Environ) -> None:
+    def _discard_body(self, environ: Environ, uploader: str = "") -> None:
         """Read what the answer could do without, such as a photo sent before the password.
 
         The server closes a connection with octets on it that nobody has read, and many clients
@@ -106,9 +108,10 @@ class Application(RadicaleApplication):
             return
         if self._discarding.acquire(blocking=False):
             try:
-                left = self._edge.max_body
-                while left > 0 and (chunk := environ["wsgi.input"].read(_CHUNK)):
-                    left -= len(chunk)
+                with suppress(TooManyUploads), self._edge.uploads.one_from(uploader):
+                    left = self._edge.max_body
+                    while left > 0 and (chunk := environ["wsgi.input"].read(_CHUNK)):
+                        left -= len(chunk)
             finally:
                 self._discarding.release()
 

@@ -17,6 +17,10 @@ class BodyTooLarge(SharedbooksError):
     """The body is longer than the server accepts: 413."""
 
 
+class TooManyUploads(SharedbooksError):
+    """So many bodies are on their way from one address that no other is read: 503."""
+
+
 class MethodNotAllowed(SharedbooksError):
     """The resource does not know this method: 405.
 

@@ -11,6 +11,7 @@ from sharedbooks.domain.conditions import Conditions
 from sharedbooks.domain.login import Origin
 from sharedbooks_radicale.failures import BadRequest, BodyTooLarge
 from sharedbooks_radicale.protocol.hrefs import join_card_name
+from sharedbooks_radicale.uploads import Uploads
 
 if TYPE_CHECKING:
     from sharedbooks.domain.directory_login import Proof
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Environ = Mapping[str, Any]
 
 _CHUNK = 64 * 1024
+_MOST_DIGITS = 18
 _SHORT = 1024 * 1024
 """Octets of a body that strangers may make the server keep."""
 
@@ -31,6 +33,7 @@ class Edge:
         prefix: URL path in front of everything, such as ``/dav``, or empty.
         max_body: octets of the largest body.
         realm: the server's name in a login prompt.
+        uploads: bodies that are on their way.
         trusts: tells whether an address is that of a trusted proxy, whose ``X-Forwarded-*``
             headers count.
     """
@@ -41,10 +44,12 @@ class Edge:
         trusted_proxies: tuple[IPv4Network | IPv6Network, ...],
         max_body: int,
         realm: str,
+        threads: int = 32,
     ) -> None:
         self.prefix = prefix
         self.max_body = max_body
         self.realm = realm
+        self.uploads = Uploads(threads)
 
         # The same few addresses again and again, and each costs as much as a look into SQLite.
         @lru_cache(maxsize=1024)
@@ -103,6 +108,11 @@ class Request:
         """Return a request header's value, or ``default`` where it was not sent."""
         value: str = self._environ.get(_variable(name), default)
         return value
+
+    @property
+    def uploader(self) -> str:
+        """Address whose bodies are counted; empty for a trusted proxy that tells no client's."""
+        return "" if self.edge.trusts(self.origin.address) else self.origin.address
 
     @property
     def host(self) -> str:
@@ -168,7 +178,8 @@ class Request:
         So that a client that sends slowly does it before it has a database session.
         """
         length = self._environ.get("CONTENT_LENGTH") or ""
-        if self._body is None and length.isascii() and length.isdigit() and int(length) <= _SHORT:
+        is_number = length.isascii() and length.isdigit()
+        if self._body is None and is_number and int(length[:_MOST_DIGITS]) <= _SHORT:
             self._body = self._read_body()
 
     def _read_body(self) -> bytes:
@@ -179,10 +190,12 @@ class Request:
         if not length and not self._environ.get("wsgi.input_terminated"):
             return b""
         stream, limit = self._environ["wsgi.input"], self.edge.max_body
-        expected = int(length) if length else None
+        # Python refuses to read thousands of digits as a number.
+        expected = int(length[:_MOST_DIGITS]) if length else None
         body = b""
-        if expected is None or expected <= limit:
-            body = _read(stream, limit + 1 if expected is None else expected)
+        if expected != 0 and (expected is None or expected <= limit):
+            with self.edge.uploads.one_from(self.uploader):
+                body = _read(stream, limit + 1 if expected is None else expected)
         if len(body) > limit or (expected or 0) > limit:
             raise BodyTooLarge(f"A body may have at most {limit} octets.")
         if expected is not None and len(body) < expected:

@@ -52,6 +52,10 @@ def _busy(_error: errors.StoreBusy, _request: Request) -> Response:
     return text_response(503, "The server is busy.", {"Retry-After": _RETRY_SECONDS})
 
 
+def _too_many_uploads(error: failures.TooManyUploads, _request: Request) -> Response:
+    return text_response(503, str(error), {"Retry-After": _RETRY_SECONDS})
+
+
 def _directory_unavailable(error: errors.DirectoryUnavailable, _request: Request) -> Response:
     sentence = "The directory that knows your password cannot be reached."
     return text_response(503, sentence, {"Retry-After": str(error.retry_after)})
@@ -88,6 +92,7 @@ _ANSWERS: dict[type[errors.SharedbooksError], Answer] = {
     failures.MethodNotAllowed: _not_allowed,
     failures.NotAcceptable: _plain(406),
     failures.Refused: _refused,
+    failures.TooManyUploads: _too_many_uploads,
     errors.AccessDenied: _access_denied,
     errors.CardRefused: _condition(403, '<S:acceptable-contact xmlns:S="urn:sharedbooks:"/>'),
     errors.CardTooLarge: _condition(403, "<CARD:max-resource-size/>"),

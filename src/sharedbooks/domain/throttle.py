@@ -99,12 +99,15 @@ def forget_failure(connection: Connection, address: str, login_name: str) -> Non
 
 def _subjects(address: str, login_name: str) -> list[str]:
     # The name is a stranger's: quoted, it holds nothing that a database refuses.
-    return [f"address:{_owned_by_one(address)}"[:300], f"account:{login_name!r}"[:300]]
+    return [f"address:{counted_as(address)}"[:300], f"account:{login_name!r}"[:300]]
 
 
 @lru_cache(maxsize=1024)
-def _owned_by_one(address: str) -> str:
-    """Return the address, or the /64 of an IPv6 one: whoever has one of it has them all."""
+def counted_as(address: str) -> str:
+    """Return the address, or the /64 of an IPv6 one: whoever has one of it has them all.
+
+    What is no address is returned as it is.
+    """
     try:
         parsed = ip_address(address)
     except ValueError:
