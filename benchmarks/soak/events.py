@@ -47,7 +47,7 @@ class Events:
 
     async def administer(self, duration: float, calm: Calm) -> None:
         """Do the administrator's work: grants, groups and devices, and now and then the rest."""
-        every = min(20.0, duration / 8)
+        every = min(20.0, duration / 4)
         changes = [self._change_access, self._change_device]
         often = [
             (every * number, changes[number % len(changes)])

@@ -16,12 +16,13 @@ SPARE = 2
 """So many descriptors and threads more than before are no leak."""
 WAL_LIMIT = 64 * 2**20
 """Octets that the write-ahead log stays below."""
-_SHARE_OF_RUN = 0.2
-"""A process that lived shorter than this says nothing."""
+LEAST_SECONDS = 480.0
+"""A process that lived shorter says nothing: its threads and caches are still on their way."""
 _FEWEST = 6
 
 RULES = (
-    f"over the last two thirds of each process's life a straight line through its memory (PSS) "
+    f"over the last two thirds of the life of each process that lived for {LEAST_SECONDS / 60:.0f} "
+    f"minutes a straight line through its memory (PSS) "
     f"rises by less than {GROWTH:.0%} or {GROWTH_AT_LEAST >> 20} MiB an hour, or "
     f"{GROWTH_IN_ALL >> 20} MiB in all, whichever is most; "
     f"in the last third of its life it has at most {SPARE} files and threads more than ever "
@@ -50,21 +51,20 @@ class Course:
     faults: tuple[str, ...]
 
 
-def courses(looks: Sequence[Look]) -> list[Course]:
+def courses(looks: Sequence[Look], least_seconds: float = LEAST_SECONDS) -> list[Course]:
     """Return how each process went, those of longest life first."""
     lives: dict[int, list[tuple[float, Holding]]] = {}
     for look in looks:
         for process, holding in look.processes.items():
             lives.setdefault(process, []).append((look.at, holding))
-    span = looks[-1].at - looks[0].at
-    found = [_course(process, life, span) for process, life in lives.items()]
+    found = [_course(process, life, least_seconds) for process, life in lives.items()]
     return sorted(found, key=lambda course: (-course.seconds, course.process))
 
 
-def _course(process: int, life: list[tuple[float, Holding]], span: float) -> Course:
+def _course(process: int, life: list[tuple[float, Holding]], least_seconds: float) -> Course:
     seconds = life[-1][0] - life[0][0]
     held = [holding for _, holding in life]
-    judged = len(life) >= _FEWEST and seconds >= _SHARE_OF_RUN * span
+    judged = len(life) >= _FEWEST and seconds >= least_seconds
     late = life[len(life) // 3 :]
     growth = growth_per_hour([(at, holding.private) for at, holding in late]) if judged else 0.0
     return Course(
@@ -107,15 +107,18 @@ def growth_per_hour(points: Sequence[tuple[float, float]]) -> float:
     return linear_regression(*zip(*points, strict=True)).slope * 3600
 
 
-def judge(looks: Sequence[Look], sockets_left: int) -> list[str]:
+def judge(
+    looks: Sequence[Look], sockets_left: int, least_seconds: float = LEAST_SECONDS
+) -> list[str]:
     """Return why the server did not stay flat; nothing if it did.
 
     Args:
         looks: in their order.
         sockets_left: how many more sockets are open once the phones have gone than before they
             came, those to the database left out.
+        least_seconds: how long a process must have lived to be judged.
     """
-    faults = [fault for course in courses(looks) for fault in course.faults]
+    faults = [fault for course in courses(looks, least_seconds) for fault in course.faults]
     if sockets_left > SPARE:
         faults.append(f"{sockets_left} sockets are left open")
     largest = max(look.sizes.get("WAL", 0) for look in looks)
