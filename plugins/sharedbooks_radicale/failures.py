@@ -17,6 +17,10 @@ class BodyTooLarge(SharedbooksError):
     """The body is longer than the server accepts: 413."""
 
 
+class EncodedBody(SharedbooksError):
+    """The body is packed; none is unpacked here: 415."""
+
+
 class TooManyUploads(SharedbooksError):
     """So many bodies are on their way from one address that no other is read: 503."""
 

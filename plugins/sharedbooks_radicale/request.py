@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sharedbooks.domain.conditions import Conditions
 from sharedbooks.domain.login import Origin
-from sharedbooks_radicale.failures import BadRequest, BodyTooLarge
+from sharedbooks_radicale.failures import BadRequest, BodyTooLarge, EncodedBody
 from sharedbooks_radicale.protocol.hrefs import join_card_name
 from sharedbooks_radicale.uploads import Uploads
 
@@ -159,6 +159,7 @@ class Request:
 
         Raises:
             BodyTooLarge: longer than the server accepts.
+            EncodedBody: it is packed.
             BadRequest: the announced length is no number, or the body ended before it.
         """
         # Not a cached_property: Python 3.11 computes those one at a time for all instances, and
@@ -186,6 +187,8 @@ class Request:
         length = self._environ.get("CONTENT_LENGTH") or ""
         if length and not (length.isascii() and length.isdigit()):
             raise BadRequest("Content-Length is no number.")
+        if self.header("Content-Encoding").strip().lower() not in {"", "identity"}:
+            raise EncodedBody("Bodies are taken as they are, not packed.")
         # Without a length the body is chunked, and only a server that says so ends the stream.
         if not length and not self._environ.get("wsgi.input_terminated"):
             return b""

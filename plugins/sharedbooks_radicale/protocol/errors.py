@@ -65,6 +65,10 @@ def _not_allowed(error: failures.MethodNotAllowed, _request: Request) -> Respons
     return text_response(405, str(error), {"Allow": ", ".join(error.allowed)})
 
 
+def _encoded_body(error: failures.EncodedBody, _request: Request) -> Response:
+    return text_response(415, str(error), {"Accept-Encoding": "identity"})
+
+
 def _refused(error: failures.Refused, _request: Request) -> Response:
     return condition_response(error.status, error.element, str(error))
 
@@ -89,6 +93,7 @@ def _invalid_sync_token(error: errors.InvalidSyncToken, request: Request) -> Res
 _ANSWERS: dict[type[errors.SharedbooksError], Answer] = {
     failures.BadRequest: _plain(400),
     failures.BodyTooLarge: _plain(413),
+    failures.EncodedBody: _encoded_body,
     failures.MethodNotAllowed: _not_allowed,
     failures.NotAcceptable: _plain(406),
     failures.Refused: _refused,
