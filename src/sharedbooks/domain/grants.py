@@ -13,8 +13,8 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    or_,
     select,
+    union_all,
     update,
 )
 
@@ -73,11 +73,16 @@ def effective_privilege(user_id: str = "user_id") -> ColumnElement[int | None]:
 def granted_books(user_id: str = "user_id") -> ColumnElement[bool]:
     """The books a user owns or was granted, as an SQL condition on ``address_books``."""
     user: ColumnElement[int] = bindparam(user_id)
-    groups = select(memberships.c.group_id).where(memberships.c.member_id == user)
-    granted = select(grants.c.book_id).where(
-        (grants.c.principal_id == user) | grants.c.principal_id.in_(groups)
-    )
-    return or_(address_books.c.owner_id == user, address_books.c.id.in_(granted))
+    owned = address_books.alias("owned")
+    # Put together with OR, these would have every database read all books and all grants.
+    visible = union_all(
+        select(owned.c.id).where(owned.c.owner_id == user),
+        select(grants.c.book_id).where(grants.c.principal_id == user),
+        select(grants.c.book_id)
+        .join(memberships, memberships.c.group_id == grants.c.principal_id)
+        .where(memberships.c.member_id == user),
+    ).subquery("visible")
+    return address_books.c.id.in_(select(visible.c.id))
 
 
 def set_grant(
