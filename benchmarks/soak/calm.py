@@ -14,6 +14,12 @@ class Calm:
         self._still = asyncio.Condition()
         self._busy = 0
 
+    async def waited(self) -> bool:
+        """Wait until nobody wants calm; return whether somebody did."""
+        wanted = not self._open.is_set()
+        await self._open.wait()
+        return wanted
+
     @asynccontextmanager
     async def busy(self) -> AsyncIterator[None]:
         """Wait until nobody wants calm, then be busy for the length of the block."""

@@ -143,8 +143,12 @@ class Soak:
     async def _live(self, phone: Phone) -> None:
         plan, random = self.plan, phone.random
         share = plan.size.phones / plan.rate
-        await asyncio.sleep(random.uniform(0, 4 * share))
+        pause = 4 * share
+        await asyncio.sleep(random.uniform(0, pause))
         while True:
+            # After a calm not everybody comes at once.
+            if await self._calm.waited():
+                await asyncio.sleep(random.uniform(0, pause))
             async with self._calm.busy():
                 before = phone.sent
                 await phone.visit(plan.edits)

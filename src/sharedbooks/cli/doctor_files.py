@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from sharedbooks.cli.findings import BadError, Check, DoubtfulError
 from sharedbooks.cli.store import Store, system_user
 from sharedbooks.config import Config, load_config
-from sharedbooks.serving import ServeOptions
+from sharedbooks.serving import FEWEST_CONNECTIONS, files_beside_connections
 
 _NETWORK_SYSTEMS = re.compile(
     r"nfs\d?|cifs|smb\d?|smbfs|9p|afs|ceph|lustre|glusterfs|ocfs2|gfs2"
@@ -24,8 +24,6 @@ _LITTLE, _LEAST = 0.10, 0.03
 """Shares of a disk: what is little, and what is too little."""
 _PLENTY, _ENOUGH = 5 * _GIB, 1 * _GIB
 """Octets that are plenty or enough, however large the disk is."""
-_SPARE_FILES = 64
-"""Files that a worker has open beside connections: libraries, pipes, the log, the database's."""
 
 
 def database_file(store: Store) -> Path | None:
@@ -121,8 +119,8 @@ def file_system_of(folder: Path, mounts: str) -> str:
 
 def _look_at_limit(store: Store) -> str:
     server = store.config.server
-    connections = ServeOptions(server.host, server.port).max_connections
-    needed = connections + 2 * store.config.database.pool_size + server.threads + _SPARE_FILES
+    pool_size = store.config.database.pool_size
+    needed = FEWEST_CONNECTIONS + files_beside_connections(pool_size, server.threads)
     process = _listening_process(server.port)
     allowed = _allowed_files(process)
     whose = "of this shell" if process is None else f"of the server's process {process}"

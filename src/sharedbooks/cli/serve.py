@@ -39,6 +39,7 @@ def serve(invocation: Invocation, host: str | None, port: int | None, workers: i
     configure_logging(config)
     # The workers read the configuration by themselves.
     os.environ[ENVIRONMENT_VARIABLE] = str(config.source)
+    beside = serving.files_beside_connections(config.database.pool_size, config.server.threads)
     options = serving.ServeOptions(
         host=host or config.server.host,
         port=port or config.server.port,
@@ -49,6 +50,7 @@ def serve(invocation: Invocation, host: str | None, port: int | None, workers: i
         backlog=config.server.backlog,
         shutdown_timeout=config.server.shutdown_timeout,
         log_level=config.log.level,
+        max_connections=serving.connections_allowed(beside),
         inherited=inherited,
     )
     if inherited:

@@ -16,9 +16,23 @@ such clients a worker bears, and a proxy that buffers requests takes them off it
 """
 
 from sharedbooks.serving.activation import take_inherited_sockets
+from sharedbooks.serving.descriptors import (
+    FEWEST_CONNECTIONS,
+    connections_allowed,
+    files_beside_connections,
+)
 from sharedbooks.serving.listening import check_port_free
 from sharedbooks.serving.options import ServeOptions
 from sharedbooks.serving.probe import probe
 from sharedbooks.serving.supervisor import serve
 
-__all__ = ["ServeOptions", "check_port_free", "probe", "serve", "take_inherited_sockets"]
+__all__ = [
+    "FEWEST_CONNECTIONS",
+    "ServeOptions",
+    "check_port_free",
+    "connections_allowed",
+    "files_beside_connections",
+    "probe",
+    "serve",
+    "take_inherited_sockets",
+]

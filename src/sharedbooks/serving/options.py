@@ -4,6 +4,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from sharedbooks.serving.descriptors import FEWEST_CONNECTIONS
+
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
@@ -36,5 +38,5 @@ class ServeOptions:
     backlog: int = 1024
     shutdown_timeout: float = 30.0
     log_level: str = "info"
-    max_connections: int = 512
+    max_connections: int = FEWEST_CONNECTIONS
     inherited: tuple[socket.socket, ...] = ()
