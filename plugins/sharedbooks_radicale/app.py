@@ -21,6 +21,7 @@ from sharedbooks_radicale.protocol.call import Call
 from sharedbooks_radicale.protocol.errors import error_response
 from sharedbooks_radicale.protocol.get import get
 from sharedbooks_radicale.protocol.mkcol import mkcalendar, mkcol
+from sharedbooks_radicale.protocol.properties import View
 from sharedbooks_radicale.protocol.propfind import propfind
 from sharedbooks_radicale.protocol.proppatch import proppatch
 from sharedbooks_radicale.protocol.put import delete, post, put
@@ -210,5 +211,5 @@ class Application(RadicaleApplication):
 
     def _call(self, request: Request, member: Member) -> Call:
         runtime = self._runtime
-        max_card_size = runtime.config.books.max_card_size
-        return Call(request, member, runtime.database, max_card_size, runtime.deletions)
+        view = View(request.prefix, member.user, runtime.config.books.max_card_size)
+        return Call(request, member, runtime.database, view, runtime.deletions)

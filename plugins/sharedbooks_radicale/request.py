@@ -1,7 +1,6 @@
 """One HTTP request, read from the WSGI environment once and checked at this edge."""
 
-import base64
-import binascii
+from binascii import a2b_base64
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -94,7 +93,8 @@ class Request:
         self.prefix = edge.prefix
         if proxied and "HTTP_X_SCRIPT_NAME" in environ:
             self.prefix = environ["HTTP_X_SCRIPT_NAME"].rstrip("/")
-        self.segments = _split_path(environ, self.prefix)
+        raw_path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        self.segments = _split_path(raw_path, self.prefix)
 
     def _client_address(self, peer: str) -> str:
         """Return the last address in X-Forwarded-For that is not a trusted proxy's own."""
@@ -223,8 +223,8 @@ class Request:
         if scheme.lower() != "basic":
             return None
         try:
-            decoded = base64.b64decode(encoded.strip(), validate=True)
-        except (binascii.Error, ValueError):
+            decoded = a2b_base64(encoded.strip(), strict_mode=True)
+        except ValueError:
             return None
         try:
             text = decoded.decode()
@@ -270,9 +270,9 @@ def _entity_tags(value: str) -> frozenset[str] | None:
     return frozenset(part.strip().removeprefix("W/") for part in value.split(","))
 
 
-def _split_path(environ: Environ, prefix: str) -> tuple[str, ...]:
+@lru_cache(maxsize=256)
+def _split_path(raw: str, prefix: str) -> tuple[str, ...]:
     # WSGI hands octets over as Latin-1 (PEP 3333).
-    raw = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     try:
         path = raw.encode("latin-1").decode()
     except (UnicodeEncodeError, UnicodeDecodeError):

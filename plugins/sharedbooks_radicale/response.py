@@ -30,6 +30,8 @@ _ON_ALL = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
 
+_MULTISTATUS = f'<?xml version="1.0" encoding="utf-8"?>\n<D:multistatus {NAMESPACES}>'.encode()
+
 _IN_MEMORY = 4 * 1024 * 1024
 """Octets of an answer that are kept in memory; a longer one goes to a temporary file.
 
@@ -139,7 +141,7 @@ def multistatus(parts: Iterable[str | bytes], headers: Mapping[str, str] | None 
 
 
 def _document(parts: Iterable[str | bytes]) -> Iterator[bytes]:
-    yield f'<?xml version="1.0" encoding="utf-8"?>\n<D:multistatus {NAMESPACES}>'.encode()
+    yield _MULTISTATUS
     for part in parts:
         yield part if isinstance(part, bytes) else part.encode()
     yield b"</D:multistatus>\n"

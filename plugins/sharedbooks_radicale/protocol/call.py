@@ -51,21 +51,13 @@ Path: TypeAlias = Root | HomePath | GroupPath | BookPath | CardPath
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of one member.
-
-    ``max_card_size`` is in octets.
-    """
+    """One request of one member; ``view`` is how answers to this member are written."""
 
     request: Request
     member: Member
     database: Database
-    max_card_size: int
+    view: View
     deletions: DeletionWatch
-
-    @property
-    def view(self) -> View:
-        """How answers to this member are written."""
-        return View(self.request.prefix, self.member.user, self.max_card_size)
 
     def path(self) -> Path:
         """Return the request's path.

@@ -6,6 +6,7 @@ Thunderbird compares them as strings between answers.
 import re
 import string
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 from sharedbooks.domain.principals import PrincipalKind
@@ -36,6 +37,7 @@ def quote_segment(segment: str) -> str:
     return segment if is_plain(segment) else quote(segment, safe=_SAFE)
 
 
+@lru_cache(maxsize=1024)
 def make_href(prefix: str, *segments: str, collection: bool) -> str:
     """Return the href of a resource as XML text: ``/dav/alice/sales/`` or ``…/x.vcf``."""
     path = "/".join((prefix, *(quote_segment(segment) for segment in segments)))

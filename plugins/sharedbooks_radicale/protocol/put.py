@@ -68,7 +68,7 @@ def _read_card(call: Call) -> PreparedCard:
             f"A {call.request.content_type} is not kept here; send text/vcard.",
             element="<CARD:supported-address-data/>",
         )
-    return prepare_card(call.request.body, max_size=call.max_card_size)
+    return prepare_card(call.request.body, max_size=call.view.max_card_size)
 
 
 def _store(call: Call, book: str, name: str, card: PreparedCard) -> Response:

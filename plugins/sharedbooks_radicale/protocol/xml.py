@@ -140,14 +140,19 @@ def octets_text(content: bytes) -> bytes:
 
 def element(name: str, content: str | None) -> str:
     """Return an element of that Clark name around XML ``content``; None or "": empty."""
+    begin, end, empty = _tags(name)
+    return f"{begin}{content}{end}" if content else empty
+
+
+@lru_cache(maxsize=1024)
+def _tags(name: str) -> tuple[str, str, str]:
+    """Return the start tag, the end tag, and the tag of an empty element of that Clark name."""
     namespace, _, local = name[1:].rpartition("}") if name.startswith("{") else ("", "", name)
     prefix = _PREFIXES.get(namespace)
     if prefix is not None:
-        return (
-            f"<{prefix}:{local}>{content}</{prefix}:{local}>" if content else f"<{prefix}:{local}/>"
-        )
-    declared = f' xmlns="{escape(namespace, {chr(34): "&quot;"})}"'
-    return f"<{local}{declared}>{content}</{local}>" if content else f"<{local}{declared}/>"
+        return f"<{prefix}:{local}>", f"</{prefix}:{local}>", f"<{prefix}:{local}/>"
+    declared = f'{local} xmlns="{escape(namespace, {chr(34): "&quot;"})}"'
+    return f"<{declared}>", f"</{local}>", f"<{declared}/>"
 
 
 def serialise(node: ET.Element) -> str:

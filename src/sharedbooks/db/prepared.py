@@ -44,7 +44,7 @@ class Prepared:
             DBAPIError: as ``Connection.execute`` does.
         """
         text, arrange = self._for(connection.dialect)
-        cursor = connection.connection.cursor()
+        cursor = _cursor(connection)
         try:
             cursor.execute(text, arrange(parameters))
             return list(cursor.fetchall())
@@ -65,7 +65,7 @@ class Prepared:
             DBAPIError: as ``Connection.execute`` does.
         """
         text, arrange = self._for(connection.dialect)
-        cursor = connection.connection.cursor()
+        cursor = _cursor(connection)
         try:
             if len(some) == 1:
                 cursor.execute(text, arrange(some[0]))
@@ -95,6 +95,12 @@ class Prepared:
         if not fixed:
             return str(compiled), pick
         return str(compiled), lambda parameters: pick({**fixed, **parameters})
+
+
+def _cursor(connection: Connection) -> Any:
+    # Of the driver's own connection: the pool's proxy of it costs as much as the cursor.
+    driver: Any = connection.connection.dbapi_connection
+    return driver.cursor()
 
 
 def _tuple_of(names: Sequence[str]) -> Callable[[Parameters], tuple[Any, ...]]:

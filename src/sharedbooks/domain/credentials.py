@@ -2,9 +2,11 @@
 
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeAlias
 
 from passlib.context import CryptContext
 from passlib.hash import argon2
@@ -54,6 +56,9 @@ class Credential:
         """True if the note of the last use is too old to keep."""
         return self.last_used_at is None or moment - self.last_used_at > _USED_NOTE_INTERVAL
 
+
+UserWithCredentials: TypeAlias = tuple[Principal, Sequence[Credential]]
+"""A user, and what they can log in with."""
 
 _COLUMNS = (
     credentials.c.id,
@@ -128,32 +133,34 @@ class PasswordHasher:
 
 def find_user_with_credentials(
     connection: Connection, login_name: str
-) -> tuple[Principal, list[Credential]] | None:
+) -> UserWithCredentials | None:
     """Return the user who logs in as ``login_name`` and what they can log in with, or None."""
     return _with_credentials(_USER_WITH_CREDENTIALS.all(connection, {"login_name": login_name}))
 
 
-def find_user_by_id(
-    connection: Connection, user_id: int
-) -> tuple[Principal, list[Credential]] | None:
+def find_user_by_id(connection: Connection, user_id: int) -> UserWithCredentials | None:
     """Return the user with that id and what they can log in with, or None."""
     return _with_credentials(_USER_BY_ID.all(connection, {"user_id": user_id}))
 
 
 def find_user_by_source(
     connection: Connection, source: str, source_id: str
-) -> tuple[Principal, list[Credential]] | None:
+) -> UserWithCredentials | None:
     """Return the user with that stable id in a directory and their credentials, or None."""
     return _with_credentials(
         _USER_BY_SOURCE.all(connection, {"source": source, "source_id": source_id})
     )
 
 
-def _with_credentials(rows: list[Any]) -> tuple[Principal, list[Credential]] | None:
-    if not rows:
-        return None
+def _with_credentials(rows: list[Any]) -> UserWithCredentials | None:
+    return _from_rows(tuple(rows)) if rows else None
+
+
+# From one request of a user to the next hardly anything of these rows changes.
+@lru_cache(maxsize=2048)
+def _from_rows(rows: tuple[Any, ...]) -> UserWithCredentials:
     width = len(principal_columns())
-    found = [Credential(*row[width:]) for row in rows if row[width] is not None]
+    found = tuple(Credential(*row[width:]) for row in rows if row[width] is not None)
     return principal_from_row(rows[0]), found
 
 
@@ -229,7 +236,7 @@ def hash_device_password(password: str) -> str:
     return sha256(_octets(letters)).hexdigest()
 
 
-def find_device(found: list[Credential], password: str) -> Credential | None:
+def find_device(found: Sequence[Credential], password: str) -> Credential | None:
     """Return the app password among ``found`` that ``password`` is, or None."""
     digest = hash_device_password(password)
     match = None
@@ -239,7 +246,7 @@ def find_device(found: list[Credential], password: str) -> Credential | None:
     return match
 
 
-def find_password(found: list[Credential]) -> Credential | None:
+def find_password(found: Sequence[Credential]) -> Credential | None:
     """Return the user's own password among ``found``, or None."""
     return next((credential for credential in found if not credential.is_device), None)
 

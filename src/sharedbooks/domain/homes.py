@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -135,7 +136,9 @@ _UNMOUNTED = (
 )
 
 
-def _access(user_id: int, row: Any) -> BookAccess:
+@lru_cache(maxsize=2048)
+def _access(user_id: int, row: tuple[Any, ...]) -> BookAccess:
+    # Between two polls of a book nothing of its row has changed.
     (
         book_id, owner_id, owner, owner_shown, name,
         shown, own_shown, description, own_description, properties, own_properties,

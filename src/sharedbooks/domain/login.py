@@ -5,6 +5,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -17,6 +18,7 @@ from sharedbooks.domain.checked_passwords import find_checked, find_named
 from sharedbooks.domain.credentials import (
     Credential,
     PasswordHasher,
+    UserWithCredentials,
     find_device,
     find_password,
     find_user_by_id,
@@ -142,7 +144,7 @@ class Authenticator:
         self,
         connection: Connection,
         user: Principal,
-        known: list[Credential],
+        known: Sequence[Credential],
         password: str,
         origin: Origin,
     ) -> Credential:
@@ -183,7 +185,7 @@ class Authenticator:
         login_name: str,
         password: str,
         origin: Origin,
-        found: tuple[Principal, list[Credential]] | None,
+        found: UserWithCredentials | None,
         proof: Proof | None,
     ) -> Member:
         directories = self._directories
@@ -271,9 +273,7 @@ class Authenticator:
             _logger.info("the last use of a credential was not noted: %s", error)
 
 
-def _find(
-    connection: Connection, login_name: str, password: str
-) -> tuple[Principal, list[Credential]] | None:
+def _find(connection: Connection, login_name: str, password: str) -> UserWithCredentials | None:
     name = _usable_name(login_name, password)
     return None if name is None else find_user_with_credentials(connection, name)
 
