@@ -122,7 +122,7 @@ def _store(kept: list[bytes], pending: Iterator[bytes]) -> StoredBody:
 
 
 def _write(kept: list[bytes], pending: Iterator[bytes]) -> StoredBody:
-    file = TemporaryFile()  # noqa: SIM115 - closed when it is sent
+    file = TemporaryFile(buffering=_CHUNK)  # noqa: SIM115 - closed when it is sent
     try:
         file.writelines(kept)
         kept.clear()

@@ -91,7 +91,7 @@ def test_new_password_ends_the_old_one(database: Database) -> None:
 
 def test_user_without_credentials_and_nobody(database: Database) -> None:
     user = make_user(database)
-    assert database.run_read(lambda c: find_user_with_credentials(c, "alice")) == (user, [])
+    assert database.run_read(lambda c: find_user_with_credentials(c, "alice")) == (user, ())
     assert database.run_read(lambda c: find_user_with_credentials(c, "Alice")) is None
     assert find_password([]) is None
     assert find_device([], "x") is None

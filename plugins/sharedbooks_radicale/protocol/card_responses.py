@@ -20,6 +20,7 @@ from sharedbooks.domain.cards import (
     list_cards,
     list_hashes,
 )
+from sharedbooks.domain.changes import Changes
 from sharedbooks.domain.homes import BookAccess
 from sharedbooks_radicale.protocol.call import Call
 from sharedbooks_radicale.protocol.hrefs import (
@@ -45,17 +46,34 @@ _ADDRESS_DATA = carddav("address-data")
 
 @dataclass(frozen=True, slots=True)
 class _DataTemplate:
-    """The response of any card with its content, in UTF-8, with places for what differs."""
+    """The response of any card with its content, in UTF-8.
 
-    response: bytes
+    Attributes:
+        pieces: what is before, between and after the places for href, hash and data.
+        data_first: whether the data comes before the hash.
+        address_data: in which form cards are wanted.
+    """
+
+    pieces: tuple[bytes, bytes, bytes, bytes]
+    data_first: bool
     address_data: AddressData
 
-    def fill(self, href: str, card: Card | CardContent) -> bytes:
-        return self.response % {
-            b"href": href.encode(),
-            b"hash": card.content_hash.encode(),
-            b"data": self.address_data.xml_of(card),
-        }
+    @classmethod
+    def of(cls, template: str, book_href: str, address_data: AddressData) -> "_DataTemplate":
+        """Return the template for one book."""
+        filled = template % {"href": f"{book_href}\0", "hash": "\0", "data": "\0"}
+        start, second, third, end = filled.encode().split(b"\0")
+        data_first = template.index("%(data)s") < template.index("%(hash)s")
+        return cls((start, second, third, end), data_first, address_data)
+
+    def fill(self, card: Card | CardContent) -> bytes:
+        """Write one card."""
+        start, second, third, end = self.pieces
+        name = quote_segment(card.resource_name).encode()
+        shown, data = card.content_hash.encode(), self.address_data.xml_of(card)
+        if self.data_first:
+            shown, data = data, shown
+        return b"".join((start, name, second, shown, third, data, end))
 
 
 class CardResponses:
@@ -86,7 +104,7 @@ class CardResponses:
         self._template = self._listing_template()
         self._with_data: _DataTemplate | None = None
         if self._template is not None and address_data is not None:
-            self._with_data = _DataTemplate(self._template.encode(), address_data)
+            self._with_data = _DataTemplate.of(self._template, self.book_href, address_data)
 
     def href(self, resource_name: str) -> str:
         """Return the href of a card of this book."""
@@ -107,7 +125,7 @@ class CardResponses:
         """Write every card of the book."""
         book_id = self._access.book_id
         if self._with_data is not None:
-            yield from map(self.of, iterate_contents(connection, book_id))
+            yield from map(self._with_data.fill, iterate_contents(connection, book_id))
         elif self._address_data is not None:
             yield from map(self.of, iterate_cards(connection, book_id))
         elif self._template is not None:
@@ -115,15 +133,18 @@ class CardResponses:
         else:
             yield from map(self.of, list_cards(connection, book_id))
 
-    def of_changed(
-        self, connection: Connection, changed: Sequence[tuple[str, str]]
-    ) -> Iterator[str | bytes]:
-        """Write the cards of those names and content hashes."""
-        if self._template is not None and self._address_data is None:
-            yield from self._listed(changed)
-            return
-        for card in self.find(connection, [name for name, _ in changed]):
-            yield self.of(card)
+    def of_changed(self, connection: Connection, changes: Changes) -> Iterator[str | bytes]:
+        """Write the cards that are new or changed."""
+        if self._with_data is not None:
+            contents = iterate_contents(
+                connection, self._access.book_id, changes.since, changes.until
+            )
+            yield from map(self._with_data.fill, contents)
+        elif self._template is not None and self._address_data is None:
+            yield from self._listed(changes.changed)
+        else:
+            names = [name for name, _ in changes.changed]
+            yield from map(self.of, self.find(connection, names))
 
     def find(
         self, connection: Connection, names: Sequence[str]
@@ -137,9 +158,9 @@ class CardResponses:
 
     def of(self, card: CardInfo | CardContent) -> str | bytes:
         """Write one card."""
-        href = self.href(card.resource_name)
         if self._with_data is not None and isinstance(card, Card | CardContent):
-            return self._with_data.fill(href, card)
+            return self._with_data.fill(card)
+        href = self.href(card.resource_name)
         content: dict[str, str] = {}
         if self._address_data is not None and isinstance(card, Card):
             data = self._address_data.xml_of(card).decode()

@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from sharedbooks.domain.card_contents import CardContent
 from sharedbooks.domain.cards import Card
@@ -35,7 +36,7 @@ class Form(StrEnum):
 
     def of(self, card: Card | CardContent) -> bytes:
         """Return a card in this form."""
-        if self is Form.STORED or card.version == self.value:
+        if self is Form.STORED or card.version == self:
             return card.content
         if self is Form.JCARD:
             return to_jcard(card.content)
@@ -99,6 +100,7 @@ def read_address_data(node: ET.Element) -> AddressData:
     return AddressData(Form(version), tuple(choices))
 
 
+@lru_cache(maxsize=64)
 def negotiate(accept: str) -> Form:
     """Return the form that an ``Accept`` header prefers (RFC 9110, section 12.5.1).
 

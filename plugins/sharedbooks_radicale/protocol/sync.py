@@ -33,7 +33,7 @@ def sync_collection(
         connection, access.book_id, access.sync_key, access.revision, token, limit
     )
     SYNC_CHANGES.observe(len(changes.changed) + len(changes.removed), "later" if token else "first")
-    yield from cards.of_changed(connection, changes.changed)
+    yield from cards.of_changed(connection, changes)
     for name in changes.removed:
         yield gone_response(cards.href(name))
     if changes.truncated:

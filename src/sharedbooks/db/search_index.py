@@ -150,6 +150,7 @@ class BookIndex:
         self._connection = connection
         self._book_id = book_id
         self._by_text: dict[str, set[int]] = {}
+        self._by_name: dict[str, set[int]] = {}
 
     def cards_with(self, property_name: str, folded: str) -> set[int]:
         """Return the ids of all cards with that text in that property, and perhaps more."""
@@ -164,22 +165,30 @@ class BookIndex:
 
     def cards_having(self, names: Sequence[str]) -> set[int]:
         """Return the ids of the cards that have a row of one of those names in the index."""
-        found: set[int] = set()
-        for name in names:
-            where = {"book_id": self._book_id, "name": name}
-            found.update(row[0] for row in _BY_NAME.all(self._connection, where))
-        return found
+        return set[int]().union(*map(self._cards_having_one, names))
+
+    def _cards_having_one(self, name: str) -> set[int]:
+        # One name is asked for with every property of a filter.
+        if name not in self._by_name:
+            rows = _BY_NAME.all(self._connection, {"book_id": self._book_id, "name": name})
+            self._by_name[name] = {row[0] for row in rows}
+        return self._by_name[name]
 
     def _cards_with_anywhere(self, folded: str) -> set[int]:
         # Clients look for the same text in names and in addresses.
         if folded not in self._by_text:
-            where = {"trigrams": _all_trigrams(folded), "folded": folded, "book_id": self._book_id}
+            where = {"trigrams": _trigrams(folded), "folded": folded, "book_id": self._book_id}
             rows = _BY_TRIGRAMS.all(self._connection, where)
             self._by_text[folded] = {row[0] for row in rows}
         return self._by_text[folded]
 
 
-def _all_trigrams(folded: str) -> str:
-    """Return the query for texts with every trigram of ``folded``; where they stand is not kept."""
-    trigrams = {folded[at : at + TRIGRAM] for at in range(len(folded) - TRIGRAM + 1)}
+def _trigrams(folded: str) -> str:
+    """Return the query for texts with the trigrams of ``folded``; where they stand is not kept.
+
+    Side by side they cover the text. Those that overlap them would hardly tell more, and each one
+    costs as much as reading a card.
+    """
+    last = len(folded) - TRIGRAM
+    trigrams = {folded[at : at + TRIGRAM] for at in (*range(0, last, TRIGRAM), last)}
     return " AND ".join('"' + each.replace('"', '""') + '"' for each in sorted(trigrams))

@@ -63,10 +63,15 @@ _COLUMNS: tuple[Any, ...] = (
 )
 _BY_NAMES = Among(_COLUMNS, cards.c.resource_name, OF_BOOK)
 _PAGE = 100
+MAX_REVISION = 2**63 - 1
+"""No book gets that far."""
+
+# In the order in which most databases have them on their disks. Each change of a card has a
+# revision of its own, so a page ends exactly between two cards.
 _NEXT_PAGE = Prepared(
-    select(*_COLUMNS)
-    .where(cards.c.book_id == bindparam("book_id"), cards.c.resource_name > bindparam("after"))
-    .order_by(cards.c.resource_name)
+    select(*_COLUMNS, cards.c.revision)
+    .where(OF_BOOK, cards.c.revision > bindparam("after"), cards.c.revision <= bindparam("until"))
+    .order_by(cards.c.revision)
     .limit(_PAGE)
 )
 
@@ -78,9 +83,14 @@ def get_contents(
     return map(CardContent._make, _BY_NAMES.rows(connection, names, book_id=book_id))
 
 
-def iterate_contents(connection: Connection, book_id: int) -> Iterator[CardContent]:
-    """Yield every card of the book by name, in bounded memory."""
-    after = ""
-    while page := _NEXT_PAGE.all(connection, {"book_id": book_id, "after": after}):
-        yield from map(CardContent._make, page)
-        after = page[-1][0]
+def iterate_contents(
+    connection: Connection, book_id: int, since: int = 0, until: int = MAX_REVISION
+) -> Iterator[CardContent]:
+    """Yield the cards of the book, the one that changed last at the end, in bounded memory.
+
+    Those only that changed after the revision ``since``, and not after ``until``.
+    """
+    where = {"book_id": book_id, "after": since, "until": until}
+    while page := _NEXT_PAGE.all(connection, where):
+        for *columns, where["after"] in page:
+            yield CardContent._make(columns)

@@ -26,12 +26,16 @@ class Changes:
 
     Attributes:
         token: sync token that stands for the end of this answer.
+        since: the revision of the token that was sent; 0 without one.
+        until: the revision of ``token``.
         changed: (resource name, content hash) of each card new or changed since.
         removed: names that were there and are no longer.
         truncated: True if a limit cut the answer; ask again from ``token`` for the rest.
     """
 
     token: str
+    since: int
+    until: int
     changed: list[tuple[str, str]]
     removed: list[str]
     truncated: bool
@@ -89,7 +93,7 @@ def changes_since(
     """
     since = _parse(token, sync_key, revision) if token else 0
     if since == revision:
-        return Changes(sync_token(sync_key, revision), [], [], truncated=False)
+        return Changes(sync_token(sync_key, revision), since, revision, [], [], truncated=False)
     # One more than asked tells whether there are more.
     most = _NO_LIMIT if limit is None else limit + 1
     where = {"book_id": book_id, "since": since, "most": most}
@@ -98,6 +102,8 @@ def changes_since(
     if limit is None or len(changed) + len(removed) <= limit:
         return Changes(
             sync_token(sync_key, revision),
+            since,
+            revision,
             [(name, content_hash) for _, name, content_hash in changed],
             [name for _, name in removed],
             truncated=False,
@@ -106,6 +112,8 @@ def changes_since(
     last = sorted([row[0] for row in changed] + [row[0] for row in removed])[limit - 1]
     return Changes(
         sync_token(sync_key, last),
+        since,
+        last,
         [(name, content_hash) for at, name, content_hash in changed if at <= last],
         [name for at, name in removed if at <= last],
         truncated=True,

@@ -84,12 +84,12 @@ class PropFilter:
     texts: tuple[TextMatch, ...] = ()
     params: tuple[ParamFilter, ...] = ()
 
-    def accepts(self, lines: Sequence[ContentLine]) -> bool:
-        """True if ``lines``, the instances of this property, are as wished."""
-        instances = [line for line in lines if self._in_group(line)]
-        if not self.defined:
-            return not instances
-        return any(self._accepts_instance(line) for line in instances)
+    def is_met_by(self, line: ContentLine) -> bool:
+        """True if ``line``, an instance of this property, is one that there must, or must not, be.
+
+        So a card is as wished if one of its lines does, and ``defined``, or none does and not.
+        """
+        return self._in_group(line) and self._accepts_instance(line)
 
     def _in_group(self, line: ContentLine) -> bool:
         if self.prop_group is None:
@@ -121,13 +121,18 @@ class CardFilter:
         """
         if not self.props:
             return True
-        wanted = {prop.name for prop in self.props}
-        lines: dict[str, list[ContentLine]] = {name: [] for name in wanted}
+        unmet = list(self.props)
+        names = {prop.name for prop in unmet}
         for line in content_lines(octets):
-            if line.name in wanted:
-                lines[line.name].append(line)
-        verdicts = (prop.accepts(lines[prop.name]) for prop in self.props)
-        return all(verdicts) if self.all_of else any(verdicts)
+            if line.name not in names:
+                continue
+            met = [prop for prop in unmet if prop.name == line.name and prop.is_met_by(line)]
+            # One that holds settles "any", one that does not settles "all".
+            if any(prop.defined is not self.all_of for prop in met):
+                return not self.all_of
+            unmet = [prop for prop in unmet if prop not in met]
+        verdicts = (prop.defined for prop in unmet)
+        return not any(verdicts) if self.all_of else not all(verdicts)
 
 
 _LISTS = frozenset({"CATEGORIES", "NICKNAME"})
