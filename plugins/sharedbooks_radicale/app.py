@@ -9,9 +9,11 @@ from typing import TypeVar
 from radicale.app import Application as RadicaleApplication
 from sqlalchemy import Connection
 
+from sharedbooks.domain.credentials import UserWithCredentials, find_user_with_credentials
 from sharedbooks.domain.directory_login import DirectoryWanted
-from sharedbooks.domain.homes import complete_home, is_complete
+from sharedbooks.domain.homes import BookAccess, complete_home, is_complete
 from sharedbooks.domain.login import Member
+from sharedbooks.domain.opening import NO_CONNECTION, FindUser, MoreWanted, Opening
 from sharedbooks.errors import NotFound, SharedbooksError, StoreBusy, Unauthenticated
 from sharedbooks.runtime import Runtime
 from sharedbooks_radicale.compression import compressed
@@ -21,6 +23,7 @@ from sharedbooks_radicale.protocol.call import Call
 from sharedbooks_radicale.protocol.errors import error_response
 from sharedbooks_radicale.protocol.get import get
 from sharedbooks_radicale.protocol.mkcol import mkcalendar, mkcol
+from sharedbooks_radicale.protocol.polling import is_poll
 from sharedbooks_radicale.protocol.properties import View
 from sharedbooks_radicale.protocol.propfind import propfind
 from sharedbooks_radicale.protocol.proppatch import proppatch
@@ -159,14 +162,18 @@ class Application(RadicaleApplication):
 
     def _read(self, request: Request) -> Response:
         request.take_short_body()
+        if is_poll(request):
+            try:
+                return self._read_at_once(request)
+            except (MoreWanted, NotFound):
+                pass  # Everything is read again, in one snapshot that lasts.
         members: list[Member] = []
 
         def work(connection: Connection) -> Response:
-            member = self._log_in(connection, request)
+            opening = Opening(_book_name(request))
+            member = self._log_in(connection, request, opening.find)
             members[:] = [member]
-            if member.user.first_login_at is None:
-                raise NotFound("The home is made at the first login.")
-            return _READING[request.method](connection, self._call(request, member))
+            return self._answer_reading(connection, request, member, opening.book)
 
         database = self._runtime.database
         try:
@@ -176,10 +183,37 @@ class Application(RadicaleApplication):
                 raise
             return database.run_read(work)
 
-    def _log_in(self, connection: Connection, request: Request) -> Member:
+    def _read_at_once(self, request: Request) -> Response:
+        """Answer from a single statement.
+
+        Raises:
+            MoreWanted: it takes more than that.
+        """
+        opening = Opening(_book_name(request))
+
+        def find(_connection: Connection, login_name: str) -> UserWithCredentials | None:
+            return opening.find_alone(self._runtime.database, login_name)
+
+        member = self._log_in(NO_CONNECTION, request, find)
+        return self._answer_reading(NO_CONNECTION, request, member, opening.book)
+
+    def _answer_reading(
+        self, connection: Connection, request: Request, member: Member, opened: BookAccess | None
+    ) -> Response:
+        if member.user.first_login_at is None:
+            raise NotFound("The home is made at the first login.")
+        call = self._call(request, member, opened)
+        return _READING[request.method](connection, call)
+
+    def _log_in(
+        self,
+        connection: Connection,
+        request: Request,
+        find: FindUser = find_user_with_credentials,
+    ) -> Member:
         name, password = request.credentials or ("", "")
         member = request.member = self._runtime.authenticator.login(
-            connection, name, password, request.origin, request.proof
+            connection, name, password, request.origin, request.proof, find
         )
         return member
 
@@ -209,7 +243,12 @@ class Application(RadicaleApplication):
         )
         return True
 
-    def _call(self, request: Request, member: Member) -> Call:
+    def _call(self, request: Request, member: Member, opened: BookAccess | None = None) -> Call:
         runtime = self._runtime
         view = View(request.prefix, member.user, runtime.config.books.max_card_size)
-        return Call(request, member, runtime.database, view, runtime.deletions)
+        return Call(request, member, runtime.database, view, runtime.deletions, opened)
+
+
+def _book_name(request: Request) -> str | None:
+    """Return the name of the book that the request is about, or in; None if it is of none."""
+    return request.segments[1] if len(request.segments) > 1 else None

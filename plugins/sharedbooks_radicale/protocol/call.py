@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from sqlalchemy import Connection
+
 from sharedbooks.db.engine import Database
+from sharedbooks.domain.homes import BookAccess, get_book
 from sharedbooks.domain.login import Member
 from sharedbooks.domain.mass_deletion import DeletionWatch
 from sharedbooks.errors import NotFound
@@ -51,13 +54,34 @@ Path: TypeAlias = Root | HomePath | GroupPath | BookPath | CardPath
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of one member; ``view`` is how answers to this member are written."""
+    """One request of one member.
+
+    Attributes:
+        request: as it came.
+        member: who makes it.
+        database: for writing.
+        view: how answers to this member are written.
+        deletions: notices when somebody deletes a great many cards.
+        opened: the book of the request, where it was read together with the member.
+    """
 
     request: Request
     member: Member
     database: Database
     view: View
     deletions: DeletionWatch
+    opened: BookAccess | None = None
+
+    def book(self, connection: Connection, name: str) -> BookAccess:
+        """Return the book of that name in the member's home.
+
+        Raises:
+            NotFound: there is none, or none that the member may see.
+        """
+        opened, user_id = self.opened, self.member.user.id
+        if opened is not None and (opened.name, opened.user_id) == (name, user_id):
+            return opened
+        return get_book(connection, user_id, name)
 
     def path(self) -> Path:
         """Return the request's path.

@@ -135,6 +135,8 @@ class CardResponses:
 
     def of_changed(self, connection: Connection, changes: Changes) -> Iterator[str | bytes]:
         """Write the cards that are new or changed."""
+        if not changes.changed:
+            return
         if self._with_data is not None:
             contents = iterate_contents(
                 connection, self._access.book_id, changes.since, changes.until

@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 from sharedbooks.domain.card_contents import iterate_contents
 from sharedbooks.domain.cards import Card, CardInfo, get_card, get_card_info
 from sharedbooks.domain.conditions import Conditions
-from sharedbooks.domain.homes import get_book
 from sharedbooks.errors import NotFound
 from sharedbooks_radicale.failures import MethodNotAllowed, NotAcceptable
 from sharedbooks_radicale.protocol.call import BookPath, Call, CardPath, GroupPath, HomePath
@@ -44,7 +43,7 @@ def get(connection: Connection, call: Call) -> Response:
 
 
 def _get_card(connection: Connection, call: Call, book: str, name: str) -> Response:
-    access = get_book(connection, call.member.user.id, book)
+    access = call.book(connection, book)
     form = _form(call)
     # Without the content where it is not sent.
     read = get_card_info if call.request.method == "HEAD" else get_card
@@ -66,7 +65,7 @@ def _get_card(connection: Connection, call: Call, book: str, name: str) -> Respo
 
 
 def _get_book(connection: Connection, call: Call, name: str) -> Response:
-    access = get_book(connection, call.member.user.id, name)
+    access = call.book(connection, name)
     form = _form(call)
     if form is Form.JCARD:
         raise NotAcceptable(f"A whole address book is given as {VCARD_TYPE}.")

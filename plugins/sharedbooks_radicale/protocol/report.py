@@ -6,7 +6,7 @@ from itertools import islice
 
 from sqlalchemy import Connection
 
-from sharedbooks.domain.homes import BookAccess, get_book
+from sharedbooks.domain.homes import BookAccess
 from sharedbooks.domain.search import search_cards
 from sharedbooks_radicale.failures import BadRequest, Refused
 from sharedbooks_radicale.protocol.call import BookPath, Call
@@ -52,7 +52,7 @@ def report(connection: Connection, call: Call) -> Response:
     handler = _REPORTS.get(root.tag)
     if handler is None or not isinstance(path, BookPath):
         raise Refused("This report is not answered here.", element="<D:supported-report/>")
-    access = get_book(connection, call.member.user.id, path.book)
+    access = call.book(connection, path.book)
     cards = _card_responses(call, access, root)
     return multistatus(handler(connection, access, root, cards), call.request.preference)
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sharedbooks.domain.acquaintances import find_acquaintance
 from sharedbooks.domain.book_titles import distinguish
 from sharedbooks.domain.cards import get_card
-from sharedbooks.domain.homes import BookAccess, get_book, is_complete, list_home
+from sharedbooks.domain.homes import BookAccess, is_complete, list_home
 from sharedbooks.domain.principals import Principal, PrincipalKind
 from sharedbooks.errors import NotFound
 from sharedbooks_radicale.protocol.acl import ACL, read_acls
@@ -79,7 +79,7 @@ def find_resource(
         case BookPath(name):
             return _book(connection, call, name, wanted)
         case CardPath(book, name):
-            access = get_book(connection, call.member.user.id, book)
+            access = call.book(connection, book)
             card = get_card(connection, access.book_id, name)
             href = make_href(
                 call.request.prefix, call.member.user.name, book, name, collection=False
@@ -117,7 +117,7 @@ def principal_resources(
 
 
 def _book(connection: Connection, call: Call, name: str, wanted: PropertyRequest) -> Resource:
-    access = get_book(connection, call.member.user.id, name)
+    access = call.book(connection, name)
     if wanted.everything or _DISPLAYNAME in wanted.names:
         # What it is called depends on what the others in the home are called.
         home = distinguish(list_home(connection, call.member.user.id))

@@ -17,6 +17,7 @@ from sharedbooks.config.database_url import several_hosts
 from sharedbooks.db.failures import Failure, classify, leave_what_is_cut_off, wrapped
 from sharedbooks.db.hosts import mariadb_hosts, postgresql_hosts
 from sharedbooks.db.limits import Limits, limit_waiting, mariadb_arguments, postgresql_arguments
+from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema_watch import SchemaWatch
 from sharedbooks.db.silence import Silence
 from sharedbooks.db.timing import timed_arguments
@@ -136,6 +137,21 @@ class Database:
         def attempt() -> T:
             with self._reading.take() as connection:
                 return work(connection)
+
+        return _with_attempts(attempt, _may_pass, self._busy_timeout)
+
+    def read_statement(self, statement: Prepared, parameters: dict[str, Any]) -> list[Any]:
+        """Return the rows of one statement, which sees the database at one moment by itself.
+
+        So it costs no beginning and no end of a transaction.
+
+        Raises:
+            StoreBusy: the database cannot be reached.
+        """
+
+        def attempt() -> list[Any]:
+            with self._reading.take(alone=True) as connection:
+                return statement.all(connection, parameters)
 
         return _with_attempts(attempt, _may_pass, self._busy_timeout)
 
@@ -260,7 +276,13 @@ def _sqlite(
     # One writer connection a process: threads then queue here, in order, instead of polling
     # for the lock of the file.
     return (
-        Transactions(make(), _begin_snapshot, size=pool_size, patience=limits.busy),
+        Transactions(
+            make(),
+            _begin_snapshot,
+            begin_alone=_begin_nothing,
+            size=pool_size,
+            patience=limits.busy,
+        ),
         Transactions(
             make(writing=True),
             _begin_writing_within(limits.busy),
@@ -326,18 +348,27 @@ def _poll_for_lock(driver: sqlite3.Connection, deadline: float) -> None:
         time.sleep(random.uniform(*_LOCK_PAUSE))  # noqa: S311 - jitter is no secret
 
 
+def _begin_nothing(_driver: Any) -> None:
+    """Leave it to the driver or to the database, which take a statement for a transaction."""
+
+
 def _begun_by_driver(
-    reader: Engine, writer: Engine, pool_size: int, limits: Limits
+    reader: Engine,
+    writer: Engine,
+    pool_size: int,
+    limits: Limits,
+    *,
+    begin: Callable[[Any], object] = _begin_nothing,
+    begin_alone: Callable[[Any], object] = _begin_nothing,
 ) -> tuple[Transactions, Transactions]:
     """Return the transactions of drivers that begin one with its first statement."""
-
-    def begin(_driver: Any) -> None:
-        """Do nothing."""
-
     longest = limits.connect + (limits.statement(writing=True) or 0)
     silence = Silence(limits.answer and 0.9 * limits.connect, longest)
-    make = partial(Transactions, begin=begin, size=pool_size, patience=limits.busy, silence=silence)
-    return make(reader), make(writer, writing=True)
+    make = partial(Transactions, size=pool_size, patience=limits.busy, silence=silence)
+    return (
+        make(reader, begin=begin, begin_alone=begin_alone),
+        make(writer, begin=_begin_nothing, writing=True),
+    )
 
 
 def _postgresql(
@@ -355,8 +386,18 @@ def _postgresql(
         limit_waiting(engine, limits.statement(writing=writing))
         return engine
 
-    reader = make("REPEATABLE READ", writing=False)
-    return _begun_by_driver(reader, make("READ COMMITTED", writing=True), pool_size, limits)
+    reader, writer = make("REPEATABLE READ", writing=False), make("READ COMMITTED", writing=True)
+
+    # psycopg sends BEGIN and COMMIT by themselves, each as slow as a short statement.
+    def begin(driver: Any) -> None:
+        if driver.autocommit:
+            driver.autocommit = False
+
+    def begin_alone(driver: Any) -> None:
+        if not driver.autocommit:
+            driver.autocommit = True
+
+    return _begun_by_driver(reader, writer, pool_size, limits, begin=begin, begin_alone=begin_alone)
 
 
 def _mariadb(

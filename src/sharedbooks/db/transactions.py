@@ -27,6 +27,8 @@ class Transactions:
     Args:
         engine: makes the connections; it pools nothing itself.
         begin: begins a transaction on the driver's connection, where the driver does not by itself.
+        begin_alone: makes the next statement a transaction by itself; the same where the driver
+            cannot do that, or at no gain.
         size: transactions at a time; whoever wants one more waits.
         patience: seconds to wait for one.
         writing: whether there is something to commit when one ends well.
@@ -47,9 +49,11 @@ class Transactions:
         writing: bool = False,
         silence: Silence | None = None,
         committed: Callable[[Any], object] | None = None,
+        begin_alone: Callable[[Any], object] | None = None,
     ) -> None:
         self._engine = engine
         self._begin = begin
+        self._begin_alone = begin_alone or begin
         self._patience = patience
         self._writing = writing
         self._committed = committed
@@ -63,16 +67,20 @@ class Transactions:
         # The last one used comes first: what it has read is still in its cache.
         self._idle: list[Connection] = []
 
-    def take(self) -> "Transaction":
-        """Return a transaction, to be used in a ``with`` statement."""
-        return Transaction(self)
+    def take(self, *, alone: bool = False) -> "Transaction":
+        """Return a transaction, to be used in a ``with`` statement.
+
+        Args:
+            alone: whether it is one of a single statement.
+        """
+        return Transaction(self, self._begin_alone if alone else self._begin)
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
         while self._idle:
             _drop(self._idle.pop())
 
-    def acquire(self) -> Connection:
+    def acquire(self, begin: Callable[[Any], object]) -> Connection:
         """Return a connection with a transaction begun; for ``Transaction``, as ``release`` is."""
         trying = self._silence.check()
         try:
@@ -85,7 +93,7 @@ class Transactions:
                 # Others may have met with silence while this one waited for its turn.
                 self._silence.check()
             connection = self._open()
-            self._begin_on(connection)
+            self._begin_on(connection, begin)
             if self.watch is not None:
                 self._check_schema(self.watch, connection)
         except BaseException:
@@ -122,9 +130,9 @@ class Transactions:
             connection.begin()
             return connection
 
-    def _begin_on(self, connection: Connection) -> None:
+    def _begin_on(self, connection: Connection, begin: Callable[[Any], object]) -> None:
         try:
-            self._begin(connection.connection.dbapi_connection)
+            begin(connection.connection.dbapi_connection)
         except connection.dialect.loaded_dbapi.Error as error:
             failure = wrapped(connection, error, "BEGIN")
             self._forget(connection)
@@ -144,7 +152,7 @@ class Transactions:
             StoreBusy: it does.
         """
         if self.watch is not None and classify(error) is Failure.OTHER:
-            connection = self.acquire()
+            connection = self.acquire(self._begin)
             try:
                 self.watch.look(connection)
             finally:
@@ -216,10 +224,11 @@ class Transactions:
 class Transaction:
     """One transaction, begun and ended by a ``with`` statement."""
 
-    __slots__ = ("_connection", "_since", "_transactions")
+    __slots__ = ("_begin", "_connection", "_since", "_transactions")
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Transactions, begin: Callable[[Any], object]) -> None:
         self._transactions = transactions
+        self._begin = begin
 
     def __enter__(self) -> Connection:
         """Begin.
@@ -228,7 +237,7 @@ class Transaction:
             StoreBusy: every connection stays in use.
             DBAPIError: the database cannot be reached, or another writer stays in the way.
         """
-        self._connection = self._transactions.acquire()
+        self._connection = self._transactions.acquire(self._begin)
         self._since = time.monotonic()
         return self._connection
 

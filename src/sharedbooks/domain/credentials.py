@@ -75,9 +75,10 @@ _USERS_WITH_CREDENTIALS = (
     .outerjoin(credentials, credentials.c.principal_id == principals.c.id)
     .where(principals.c.kind == PrincipalKind.USER.value)
 )
-_USER_WITH_CREDENTIALS = Prepared(
-    _USERS_WITH_CREDENTIALS.where(principals.c.name == bindparam("login_name"))
-)
+WITH_LOGIN_NAME = _USERS_WITH_CREDENTIALS.where(principals.c.name == bindparam("login_name"))
+"""Users called ``login_name``, for ``with_credentials``; to be read with more, in one statement."""
+
+_USER_WITH_CREDENTIALS = Prepared(WITH_LOGIN_NAME)
 _USER_BY_SOURCE = Prepared(
     _USERS_WITH_CREDENTIALS.where(
         principals.c.source == bindparam("source"), principals.c.source_id == bindparam("source_id")
@@ -135,32 +136,38 @@ def find_user_with_credentials(
     connection: Connection, login_name: str
 ) -> UserWithCredentials | None:
     """Return the user who logs in as ``login_name`` and what they can log in with, or None."""
-    return _with_credentials(_USER_WITH_CREDENTIALS.all(connection, {"login_name": login_name}))
+    return with_credentials(_USER_WITH_CREDENTIALS.all(connection, {"login_name": login_name}))
 
 
 def find_user_by_id(connection: Connection, user_id: int) -> UserWithCredentials | None:
     """Return the user with that id and what they can log in with, or None."""
-    return _with_credentials(_USER_BY_ID.all(connection, {"user_id": user_id}))
+    return with_credentials(_USER_BY_ID.all(connection, {"user_id": user_id}))
 
 
 def find_user_by_source(
     connection: Connection, source: str, source_id: str
 ) -> UserWithCredentials | None:
     """Return the user with that stable id in a directory and their credentials, or None."""
-    return _with_credentials(
+    return with_credentials(
         _USER_BY_SOURCE.all(connection, {"source": source, "source_id": source_id})
     )
 
 
-def _with_credentials(rows: list[Any]) -> UserWithCredentials | None:
-    return _from_rows(tuple(rows)) if rows else None
+def with_credentials(rows: Sequence[tuple[Any, ...]]) -> UserWithCredentials | None:
+    """Return the user in rows that begin with the columns of ``WITH_LOGIN_NAME``, or None."""
+    return _from_rows(tuple(row[:_WIDTH] for row in rows)) if rows else None
+
+
+_PRINCIPAL_WIDTH = len(principal_columns())
+_WIDTH = _PRINCIPAL_WIDTH + len(_COLUMNS)
 
 
 # From one request of a user to the next hardly anything of these rows changes.
 @lru_cache(maxsize=2048)
 def _from_rows(rows: tuple[Any, ...]) -> UserWithCredentials:
-    width = len(principal_columns())
-    found = tuple(Credential(*row[width:]) for row in rows if row[width] is not None)
+    found = tuple(
+        Credential(*row[_PRINCIPAL_WIDTH:]) for row in rows if row[_PRINCIPAL_WIDTH] is not None
+    )
     return principal_from_row(rows[0]), found
 
 

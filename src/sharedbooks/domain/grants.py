@@ -50,21 +50,24 @@ class Reason:
     text: str
 
 
-def effective_privilege(user_id: str = "user_id") -> ColumnElement[int | None]:
+def effective_privilege(user: ColumnElement[int]) -> ColumnElement[int | None]:
     """The strongest privilege of a user on the row's book, as SQL; null for a stranger.
 
-    To be selected beside ``address_books``; ``user_id`` names the bound parameter. Ownership
-    gives MANAGE, grants count whether to the user or to a group of theirs.
+    To be selected beside ``address_books``; ``user`` is the user's id, a parameter or a column of
+    ``principals``. Ownership gives MANAGE, grants count whether to the user or to a group of
+    theirs.
     """
-    user: ColumnElement[int] = bindparam(user_id)
-    groups = select(memberships.c.group_id).where(memberships.c.member_id == user)
+    # Without the word for it, SQLAlchemy would look for groups of every principal.
+    groups = (
+        select(memberships.c.group_id).where(memberships.c.member_id == user).correlate(principals)
+    )
     granted = (
         select(func.max(grants.c.privilege))
         .where(
             grants.c.book_id == address_books.c.id,
             (grants.c.principal_id == user) | grants.c.principal_id.in_(groups),
         )
-        .correlate(address_books)
+        .correlate(address_books, principals)
         .scalar_subquery()
     )
     return case((address_books.c.owner_id == user, literal(int(Privilege.MANAGE))), else_=granted)

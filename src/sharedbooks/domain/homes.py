@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Select,
     bindparam,
@@ -76,32 +77,69 @@ class BookAccess:
         return self.owner_id == self.user_id
 
 
-def _select_access() -> Select[Any]:
+_OWNERS = principals.alias("owners")
+
+
+def _access_columns(user: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
     return (
-        select(
-            address_books.c.id,
-            address_books.c.owner_id,
-            principals.c.name,
-            principals.c.display_name,
-            mounts.c.name,
-            address_books.c.display_name,
-            mounts.c.display_name,
-            address_books.c.description,
-            mounts.c.description,
-            json_text(address_books.c.properties),
-            json_text(mounts.c.properties),
-            effective_privilege(),
-            address_books.c.sync_key,
-            address_books.c.revision,
-            address_books.c.created_at,
-            address_books.c.changed_at,
-            address_books.c.read_only,
-            address_books.c.check_policy,
-        )
-        .join(mounts, mounts.c.book_id == address_books.c.id)
-        .join(principals, principals.c.id == address_books.c.owner_id)
-        .where(mounts.c.principal_id == bindparam("user_id"), address_books.c.deletion == 0)
+        address_books.c.id,
+        address_books.c.owner_id,
+        _OWNERS.c.name,
+        _OWNERS.c.display_name,
+        mounts.c.name,
+        address_books.c.display_name,
+        mounts.c.display_name,
+        address_books.c.description,
+        mounts.c.description,
+        json_text(address_books.c.properties),
+        json_text(mounts.c.properties),
+        effective_privilege(user),
+        address_books.c.sync_key,
+        address_books.c.revision,
+        address_books.c.created_at,
+        address_books.c.changed_at,
+        address_books.c.read_only,
+        address_books.c.check_policy,
     )
+
+
+def _select_access() -> Select[Any]:
+    user: ColumnElement[int] = bindparam("user_id")
+    return (
+        select(*_access_columns(user))
+        .join(mounts, mounts.c.book_id == address_books.c.id)
+        .join(_OWNERS, _OWNERS.c.id == address_books.c.owner_id)
+        .where(mounts.c.principal_id == user, address_books.c.deletion == 0)
+    )
+
+
+def beside_user(statement: Select[Any]) -> Select[Any]:
+    """Return a statement on ``principals`` with, at the end of each row, a book of that user.
+
+    It is the one in their home of the name that is bound as ``book_name``, for ``access_beside``.
+    """
+    return (
+        statement.add_columns(*_access_columns(principals.c.id))
+        .outerjoin(
+            mounts,
+            (mounts.c.principal_id == principals.c.id) & (mounts.c.name == bindparam("book_name")),
+        )
+        .outerjoin(
+            address_books,
+            (address_books.c.id == mounts.c.book_id) & (address_books.c.deletion == 0),
+        )
+        .outerjoin(_OWNERS, _OWNERS.c.id == address_books.c.owner_id)
+    )
+
+
+def access_beside(user_id: int, row: tuple[Any, ...]) -> BookAccess | None:
+    """Return the book at the end of a row of ``beside_user`` if the user may see it, or None."""
+    columns = row[-_WIDTH:]
+    return _access(user_id, columns) if columns[_ID] and columns[_PRIVILEGE] else None
+
+
+_WIDTH = len(_access_columns(bindparam("user_id")))
+_ID, _PRIVILEGE = 0, 11
 
 
 _BY_NAME = Prepared(_select_access().where(mounts.c.name == bindparam("name")))
@@ -175,7 +213,7 @@ def _access(user_id: int, row: tuple[Any, ...]) -> BookAccess:
 def find_book(connection: Connection, user_id: int, name: str) -> BookAccess | None:
     """Return the book at ``/<user>/<name>/`` if the user may see it, or None."""
     row = _BY_NAME.first(connection, {"user_id": user_id, "name": name})
-    if row is None or row[11] is None:
+    if row is None or row[_PRIVILEGE] is None:
         return None
     return _access(user_id, row)
 

@@ -27,6 +27,7 @@ from sharedbooks.domain.credentials import (
 )
 from sharedbooks.domain.directory_login import Directories, DirectoryWanted, Proof
 from sharedbooks.domain.history import Actor
+from sharedbooks.domain.opening import FindUser
 from sharedbooks.domain.principals import LOCAL, Principal
 from sharedbooks.domain.throttle import Throttle
 from sharedbooks.errors import (
@@ -110,6 +111,7 @@ class Authenticator:
         password: str,
         origin: Origin,
         proof: Proof | None = None,
+        find: FindUser = find_user_with_credentials,
     ) -> Member:
         """Return the member whose name and password these are; ``connection`` is for reading.
 
@@ -119,6 +121,7 @@ class Authenticator:
             password: as typed.
             origin: where from.
             proof: what ``ask_directory`` said of this name and password.
+            find: finds the user, perhaps with more that is needed afterwards.
 
         Raises:
             Unauthenticated: unknown user, wrong password or disabled account: all the same.
@@ -126,7 +129,8 @@ class Authenticator:
             StoreBusy: the database cannot be reached.
             DirectoryWanted: ``ask_directory`` has to be called, outside the session.
         """
-        found = _find(connection, login_name, password)
+        name = _usable_name(login_name, password)
+        found = None if name is None else find(connection, name)
         if self._directories is not None and (found is None or found[0].source != LOCAL):
             return self._login_by_directory(connection, login_name, password, origin, found, proof)
         if found is None:
@@ -193,8 +197,10 @@ class Authenticator:
         name = _usable_name(login_name, password)
         if directories is None or name is None:
             raise self._refuse_nobody(connection, refusal, origin)
-        user_id = find_named(connection, name) if proof is None else proof.user_id
-        if user_id is not None and (proof is not None or found is None):
+        user_id = None if proof is None else proof.user_id
+        if proof is None and found is None:
+            user_id = find_named(connection, name)
+        if user_id is not None:
             found = find_user_by_id(connection, user_id)
         source = None
         if found is not None:
@@ -271,11 +277,6 @@ class Authenticator:
             )
         except (StoreBusy, StoreFull) as error:
             _logger.info("the last use of a credential was not noted: %s", error)
-
-
-def _find(connection: Connection, login_name: str, password: str) -> UserWithCredentials | None:
-    name = _usable_name(login_name, password)
-    return None if name is None else find_user_with_credentials(connection, name)
 
 
 def _usable_name(login_name: str, password: str) -> str | None:

@@ -1,0 +1,68 @@
+"""What most requests begin with, in one statement: who asks, and the book they ask for."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
+
+from sqlalchemy import Connection
+
+from sharedbooks.db.engine import Database
+from sharedbooks.db.prepared import Prepared
+from sharedbooks.domain.credentials import (
+    WITH_LOGIN_NAME,
+    UserWithCredentials,
+    find_user_with_credentials,
+    with_credentials,
+)
+from sharedbooks.domain.homes import BookAccess, access_beside, beside_user
+
+FindUser: TypeAlias = Callable[[Connection, str], UserWithCredentials | None]
+"""Finds the user of a login name with what they can log in with."""
+
+_STATEMENT = Prepared(beside_user(WITH_LOGIN_NAME))
+
+
+class Opening:
+    """Finds the user of a login name, and with them the book that they ask for.
+
+    Args:
+        book_name: the book's name in the user's home; None if they ask for no book.
+
+    Attributes:
+        book: as the user who was found sees it; None if there is none that they see.
+    """
+
+    def __init__(self, book_name: str | None) -> None:
+        self._book_name = book_name
+        self.book: BookAccess | None = None
+
+    def find(self, connection: Connection, login_name: str) -> UserWithCredentials | None:
+        """Return the user; the book is of the same snapshot."""
+        if self._book_name is None:
+            return find_user_with_credentials(connection, login_name)
+        return self._keep(_STATEMENT.all(connection, self._where(login_name)))
+
+    def find_alone(self, database: Database, login_name: str) -> UserWithCredentials | None:
+        """Return the user, without a snapshot that would last."""
+        return self._keep(database.read_statement(_STATEMENT, self._where(login_name)))
+
+    def _where(self, login_name: str) -> dict[str, Any]:
+        return {"login_name": login_name, "book_name": self._book_name}
+
+    def _keep(self, rows: list[tuple[Any, ...]]) -> UserWithCredentials | None:
+        found = with_credentials(rows)
+        if found is not None:
+            self.book = access_beside(found[0].id, rows[0])
+        return found
+
+
+class MoreWanted(Exception):
+    """Something is to be read beside what one statement told."""
+
+
+class _NoConnection:
+    def __getattr__(self, name: str) -> Any:
+        raise MoreWanted
+
+
+NO_CONNECTION = cast("Connection", _NoConnection())
+"""Stands for a connection where nothing more is to be read; whoever tries gets ``MoreWanted``."""
