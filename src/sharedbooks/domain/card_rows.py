@@ -117,7 +117,7 @@ def replace_properties(
 
     An edit mostly changes one value, and each row written is several pages of the database.
     """
-    missing = Counter(tuple(entry) for entry in card.facts.properties)
+    missing: Counter[tuple[str, str]] = Counter(card.facts.properties)
     surplus: list[int] = []
     for row_id, name, value in _PROPERTIES.all(connection, {"card": card_id}):
         if missing[name, value] > 0:
