@@ -130,3 +130,16 @@ def test_an_honest_client_with_a_body_in_pieces_is_heard(world: World) -> None:
             time.sleep(0.02)
         assert connection.recv(1000).startswith(b"HTTP/1.1 201 ")
     assert alice.get(path).body == body
+
+
+def test_headers_and_urls_have_a_limit(world: World) -> None:
+    alice = world.member()
+    alice.listing()
+    for octets, expected in ((30_000, {207}), (200_000, {400, 414, 431})):
+        long = "x" * octets
+        for path, headers in ((alice.home, {"X-Long": long}), (f"{alice.home}?{long}", {})):
+            alice.close()
+            answer = alice.request("PROPFIND", path, b"", {"Depth": "0", **headers})
+            assert answer.status in expected, answer
+    alice.close()
+    assert alice.propfind(alice.home).status == 207

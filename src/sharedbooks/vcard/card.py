@@ -72,11 +72,11 @@ def inspect_card(octets: bytes) -> CardFacts:
     first: dict[str, ContentLine] = {}
     properties: list[IndexedProperty] = []
     for number, line in enumerate(lines):
-        _refuse_excess(line, number)
         name = line.name
         if name in {"BEGIN", "END"}:
             _expect_end(line)
             break
+        _refuse_excess(line, number)
         if name not in first:
             first[name] = line
         if len(properties) < MAX_INDEXED_PROPERTIES:
