@@ -1,4 +1,4 @@
-"""nginx in front of several nodes, as ``config/nginx-nodes.conf`` has it."""
+"""nginx in front of several nodes, as ``config/nginx/sharedbooks-nodes.conf`` has it."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from tests.support.daemon import Daemon
 from tests.support.network import LOOPBACK, free_port
 from tests.support.servers import missing
 
-EXAMPLE = Path(__file__).parents[2] / "config" / "nginx-nodes.conf"
+_EXAMPLES = Path(__file__).parents[2] / "config" / "nginx"
 
 _AROUND = """\
 {user}
@@ -43,7 +43,7 @@ class Nginx:
         program = shutil.which("nginx", path="/usr/sbin:/usr/bin") or missing("nginx", "nginx")
         self.port = free_port()
         user = "user root;" if os.geteuid() == 0 else ""
-        content = self._adapted(EXAMPLE.read_text(), ports)
+        content = self._adapted((_EXAMPLES / "sharedbooks-nodes.conf").read_text(), ports)
         (folder / "nginx.conf").write_text(
             _AROUND.format(user=user, folder=folder, content=content)
         )
@@ -68,7 +68,9 @@ class Nginx:
         some = iter(ports)
         nodes = re.sub(r"server 10[\d.:]+", lambda _: f"server {LOOPBACK}:{next(some)}", example)
         assert next(some, None) is None, "the example has as many nodes as the test"
-        plain = re.sub(r"(?m)^ *(ssl_|server_name ).*\n", "", nodes)
+        plain = re.sub(r"(?m)^ *(ssl_|server_name ).*\n", "", nodes).replace(
+            "include snippets/", f"include {_EXAMPLES}/"
+        )
         return re.sub(r"listen .*", f"listen {LOOPBACK}:{self.port};", plain)
 
     def _answers(self) -> bool:
