@@ -208,10 +208,10 @@ class LogConfig:
         meaning="Whether each request is a line of its own at level info; else it is one at debug.",
     )
     slow_request: int = option(
-        "10 s",
+        "0 s",
         duration("0 s", "1 h"),
         "A request that takes longer is a warning, with its statements and their times; 0 turns it "
-        "off.",
+        "off, and then no statement is timed.",
     )
 
 

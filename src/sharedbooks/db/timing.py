@@ -25,35 +25,41 @@ def timed_arguments(dialect: str) -> dict[str, Any]:
 
 
 def _timed(cursor_class: type[Any]) -> type[Any]:
+    # Bound here: this runs with every statement of every request.
+    execute, executemany = cursor_class.execute, cursor_class.executemany
+    fetchall = cursor_class.fetchall
+
     class TimedCursor(cursor_class):  # type: ignore[misc] # whichever the driver has
         """Notes statements; what a driver does only while rows are fetched belongs to them."""
 
-        _statement = ""
+        _statement: Any = ""
         _inside = False
 
         def execute(self, statement: Any, *rest: Any, **more: Any) -> Any:
-            return self._run(super().execute, statement, *rest, **more)
+            if self._inside:
+                # PyMySQL executes many by executing each, with its values written in.
+                return execute(self, statement, *rest, **more)
+            self._statement = statement
+            started = perf_counter()
+            try:
+                return execute(self, statement, *rest, **more)
+            finally:
+                note(statement, perf_counter() - started)
 
         def executemany(self, statement: Any, *rest: Any, **more: Any) -> Any:
-            return self._run(super().executemany, statement, *rest, **more)
+            self._inside, self._statement = True, statement
+            started = perf_counter()
+            try:
+                return executemany(self, statement, *rest, **more)
+            finally:
+                note(statement, perf_counter() - started)
+                self._inside = False
 
         def fetchall(self) -> Any:
             started = perf_counter()
-            rows = super().fetchall()
-            note(self._statement, perf_counter() - started, times=0)
+            rows = fetchall(self)
+            note(self._statement, perf_counter() - started, 0)
             return rows
-
-        def _run(self, work: Any, statement: Any, *rest: Any, **more: Any) -> Any:
-            if self._inside:
-                # PyMySQL executes many by executing each, with its values written in.
-                return work(statement, *rest, **more)
-            self._inside, self._statement = True, str(statement)
-            started = perf_counter()
-            try:
-                return work(statement, *rest, **more)
-            finally:
-                note(self._statement, perf_counter() - started)
-                self._inside = False
 
     return TimedCursor
 

@@ -1,9 +1,6 @@
 """How long each statement of a request took, for the log of slow requests."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from time import perf_counter
 
 _MOST_KEPT = 1000
 _MOST_SHOWN = 10
@@ -13,7 +10,7 @@ _LONGEST_SHOWN = 400
 class _Noted(threading.local):
     """What this thread's request has waited for; None while nobody wants to know."""
 
-    entries: list[tuple[str, float, int]] | None = None
+    entries: list[tuple[object, float, int]] | None = None
 
 
 _noted = _Noted()
@@ -24,7 +21,7 @@ def begin() -> None:
     _noted.entries = []
 
 
-def note(statement: str, seconds: float, *, times: int = 1) -> None:
+def note(statement: object, seconds: float, times: int = 1) -> None:
     """Note what this thread has waited for, if anybody wants to know; beyond a limit it is let be.
 
     Args:
@@ -37,23 +34,14 @@ def note(statement: str, seconds: float, *, times: int = 1) -> None:
         entries.append((statement, seconds, times))
 
 
-@contextmanager
-def timed(statement: str) -> Iterator[None]:
-    """Note how long the block takes."""
-    started = perf_counter()
-    try:
-        yield
-    finally:
-        note(statement, perf_counter() - started)
-
-
 def summary() -> list[tuple[str, int, float]]:
     """Return statement, how often, and seconds altogether; what took longest first, ten at most.
 
     Noting ends.
     """
     times: dict[str, tuple[int, float]] = {}
-    for statement, seconds, more in _noted.entries or ():
+    for noted, seconds, more in _noted.entries or ():
+        statement = str(noted)
         number, total = times.get(statement, (0, 0.0))
         times[statement] = (number + more, total + seconds)
     _noted.entries = None
