@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+import pymysql
+
 from sharedbooks.config.database_url import DATABASE_URL
 from tests.support.network import LOOPBACK, free_port, wait_for
 from tests.support.servers import MariaDbServer, missing
@@ -93,7 +95,10 @@ class GaleraNode(MariaDbServer):
         self._options_file.write_text("\n".join(lines))
 
     def _answers(self) -> bool:
-        return super()._answers() and self.status("wsrep_ready") == "ON"
+        try:
+            return super()._answers() and self.status("wsrep_ready") == "ON"
+        except pymysql.OperationalError:
+            return False  # It goes down once more when it has copied what the others have.
 
     def _create_owner(self) -> None:
         if self._first is None:
