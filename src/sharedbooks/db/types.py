@@ -16,6 +16,9 @@ def identity() -> TypeEngine[int]:
     return BigInteger().with_variant(Integer(), "sqlite")
 
 
+_SECOND = 1_000_000
+
+
 def exact_text(length: int) -> TypeEngine[str]:
     """Text compared code point by code point, trailing spaces included.
 
@@ -44,3 +47,15 @@ def read_json(text: str) -> dict[str, str]:
 def now() -> int:
     """The present moment as columns named ``*_at`` hold it: microseconds since 1970, UTC."""
     return time.time_ns() // 1000
+
+
+def seconds_left(since: int, window: int) -> int:
+    """Return how many of the ``window`` seconds after the moment ``since`` are left, rounded up.
+
+    A moment further ahead than the window comes of a clock that was set back since then. Nothing
+    is left of it either: it would count until the clock is there again, for days perhaps.
+    """
+    left = since - now() + window * _SECOND
+    if left > 2 * window * _SECOND:
+        return 0
+    return max(0, -(-left // _SECOND))

@@ -53,8 +53,8 @@ class Credential:
         return self.kind == _DEVICE
 
     def wants_note(self, moment: int) -> bool:
-        """True if the note of the last use is too old to keep."""
-        return self.last_used_at is None or moment - self.last_used_at > _USED_NOTE_INTERVAL
+        """True if the note of the last use is too old to keep, or of a clock that was wrong."""
+        return self.last_used_at is None or abs(moment - self.last_used_at) > _USED_NOTE_INTERVAL
 
 
 UserWithCredentials: TypeAlias = tuple[Principal, Sequence[Credential]]

@@ -5,7 +5,6 @@ days; so a wrong password is remembered and not tried twice, and after a few dif
 is tried for a while. One process at a time asks about an account: the others wait for its answer.
 """
 
-import math
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select,
 from sqlalchemy.exc import IntegrityError
 
 from sharedbooks.db.schema import password_tries, refused_passwords
-from sharedbooks.db.types import now
+from sharedbooks.db.types import now, seconds_left
 from sharedbooks.errors import TooManyLogins
 
 _SECOND = 1_000_000
@@ -92,13 +91,12 @@ def begin_try(connection: Connection, account: Account, limit: TryLimit, seconds
     moment = now()
     if moment < trying_until <= moment + seconds * _SECOND:
         return False
-    remaining = failed_at + limit.window * _SECOND - moment
-    if remaining <= 0:
+    left = seconds_left(failed_at, limit.window)
+    if not left:
         failures = 0
     if failures >= limit.failures:
         raise TooManyLogins(
-            "Too many wrong passwords of this account; try again later.",
-            retry_after=math.ceil(remaining / _SECOND),
+            "Too many wrong passwords of this account; try again later.", retry_after=left
         )
     _set(connection, account, failures=failures, trying_until=moment + seconds * _SECOND)
     return True

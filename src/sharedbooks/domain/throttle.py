@@ -1,6 +1,5 @@
 """Counting failed logins per address and per account, for all processes together."""
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
@@ -8,7 +7,7 @@ from ipaddress import IPv6Address, ip_address
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from sharedbooks.db.schema import login_failures
-from sharedbooks.db.types import now
+from sharedbooks.db.types import now, seconds_left
 from sharedbooks.errors import TooManyLogins
 
 _SECOND = 1_000_000
@@ -40,21 +39,19 @@ class Throttle:
         """
         if not self.limit:
             return
-        moment = now()
         for failures, started in connection.execute(
             _FAILURES, {"subjects": _subjects(address, login_name)}
         ):
-            remaining = started + self.window * _SECOND - moment
-            if failures >= self.limit and remaining > 0:
-                raise TooManyLogins(
-                    "Too many failed logins; try again later.",
-                    retry_after=math.ceil(remaining / _SECOND),
-                )
+            left = seconds_left(started, self.window)
+            if failures >= self.limit and left:
+                raise TooManyLogins("Too many failed logins; try again later.", retry_after=left)
 
     def forget_passed(self, connection: Connection) -> int:
         """Forget failures that do not count any more, in a write transaction; return how many."""
-        passed = login_failures.c.window_started_at < now() - self.window * _SECOND
-        return connection.execute(delete(login_failures).where(passed)).rowcount
+        moment, window = now(), self.window * _SECOND
+        # As ``seconds_left`` has it.
+        counts = login_failures.c.window_started_at.between(moment - window, moment + window)
+        return connection.execute(delete(login_failures).where(~counts)).rowcount
 
     def count_failure(self, connection: Connection, address: str, login_name: str) -> None:
         """Count one more failed login, in a write transaction."""
