@@ -50,13 +50,13 @@ def _url(value: str) -> str:
 @click.option(
     "--ca-file",
     metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     help="Certificates to trust at URL, instead of those the system trusts.",
 )
 @click.option(
     "--backups",
     metavar="FOLDER",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
     help="Where backups are, instead of /var/backups/sharedbooks.",
 )
 @click.pass_context
