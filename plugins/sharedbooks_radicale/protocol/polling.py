@@ -4,13 +4,11 @@ from sharedbooks_radicale.request import Request
 
 
 def is_poll(request: Request) -> bool:
-    """True for what phones ask again and again: token, tag, or what is new, mostly nothing.
+    """True for what phones ask again and again: a book's token or tag.
 
-    It is a guess: whoever answers may need more than who asks and the book.
+    It is a guess: whoever answers may need more than who asks and the book. A sync is none. Most
+    clients ask for one when they know that there is news, and would pay for the guess.
     """
-    if len(request.segments) != 2:
-        return False
-    if request.method == "PROPFIND":
-        return request.depth in {"", "0"}
-    # Of a stranger no long body is read.
-    return request.method == "REPORT" and request.body_taken and b"sync-collection" in request.body
+    return (
+        request.method == "PROPFIND" and len(request.segments) == 2 and request.depth in {"", "0"}
+    )
