@@ -63,9 +63,9 @@ class Machine:
 
     def __call__(self, script: str, *, code: int = 0) -> str:
         """Run a shell script there as root and return what it prints."""
-        enter = ("nsenter", "--target", str(self._init()), "--all", "--wd=/")
+        enter = ("nsenter", "--target", str(self._init()), "--all")
         done = subprocess.run(
-            [*enter, "bash", "-c", script], capture_output=True, text=True, check=False
+            [*enter, "bash", "-c", f"cd /; {script}"], capture_output=True, text=True, check=False
         )
         assert done.returncode == code, f"{script}\n{done.stdout}{done.stderr}"
         return done.stdout
