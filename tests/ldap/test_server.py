@@ -1,10 +1,11 @@
 """Logins against a directory over HTTP: two worker processes, many phones, a directory away."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -17,6 +18,8 @@ from tests.http.world import vcard
 from tests.plugins.stock import StockServer
 from tests.support.configured import describe
 from tests.support.databases import SqliteDatabases
+from tests.support.metrics import Metrics
+from tests.support.network import LOOPBACK
 from tests.support.openldap import OpenLdapServer
 from tests.support.process import RunningServer
 
@@ -53,7 +56,11 @@ def serving(
     url: str, openldap: OpenLdapServer, people: str, folder: Path
 ) -> Iterator[RunningServer]:
     """``sharedbooks serve`` with two workers, for the people of the directory."""
-    settings = {"server.workers": 2, "auth.throttle_failures": 10000}
+    settings: Mapping[str, Any] = {
+        "server.workers": 2,
+        "auth.throttle_failures": 10000,
+        "monitoring.allow": [LOOPBACK],
+    }
     running = RunningServer(folder, url, settings)
     text = describe(openldap, folder, user_base=people, group_base=people, timeout="2 s")
     running.config.write_text(running.config.read_text() + text)
@@ -127,6 +134,32 @@ def test_phones_poll_with_few_binds(server: RunningServer, openldap: OpenLdapSer
     binds = openldap.count_binds() - before
     # Everybody once who was not there before, and some connections to search.
     assert PEOPLE // 2 <= binds < 2 * PEOPLE
+
+
+def test_whether_the_directory_answers_is_told(
+    lonely: RunningServer, openldap: OpenLdapServer
+) -> None:
+    def told() -> tuple[Metrics, bytes]:
+        with Client(lonely.port) as client:
+            return Metrics(client.get("/-/metrics").body.decode()), client.get("/-/ready").body
+
+    metrics, ready = told()
+    assert "sharedbooks_directory_up" not in metrics.names
+    assert ready == b"ready\ndirectory corp: not asked yet\n"
+    assert poll(lonely.port, "p20")[0] == 207
+    metrics, ready = told()
+    assert metrics("sharedbooks_directory_up", directory="corp") == 1
+    assert ready == b"ready\ndirectory corp: up\n"
+    openldap.suspend()
+    try:
+        assert poll(lonely.port, "p21")[0] == 503
+        metrics, ready = told()
+    finally:
+        openldap.resume()
+    assert metrics.values("sharedbooks_directory_up", "directory") == {"corp"}
+    assert metrics("sharedbooks_directory_up", directory="corp") == 0
+    assert metrics("sharedbooks_logins_total", outcome="unavailable") == 1
+    assert ready == b"ready\ndirectory corp: down\n"
 
 
 def test_directory_that_hangs(
