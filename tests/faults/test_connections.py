@@ -55,7 +55,10 @@ def _none_left(url: str, server: PostgresServer | MariaDbServer) -> Iterator[Non
                     break
             yield
     finally:
-        if isinstance(server, MariaDbServer):
+        if isinstance(server, PostgresServer):
+            with server.connect("postgres") as admin:
+                admin.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1'.encode())
+        else:
             with server.cursor() as cursor:
                 cursor.execute("SET GLOBAL max_connections = 151")
 
