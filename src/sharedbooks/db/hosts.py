@@ -64,7 +64,7 @@ def mariadb_hosts(engine: Engine, url: URL) -> None:
 def agreed_order(url: URL) -> URL:
     """Return ``url`` with its hosts in an order that is the same for all who name the same ones."""
     named = url.query.get("host", ())
-    if isinstance(named, str):
+    if isinstance(named, str) or not named:
         return url
     return url.update_query_dict({"host": sorted(named)})
 
