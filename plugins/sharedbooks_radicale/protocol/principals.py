@@ -86,7 +86,6 @@ HOME: PropertyTable[Principal] = make_table(
         carddav("addressbook-home-set"): current_principal,
         # Without quota-available-bytes: there is no quota (RFC 4331, section 3).
         QUOTA_USED: lambda _view, _user: None,
-        PRINCIPAL_ADDRESS: lambda _view, _user: None,
     }
 )
 
@@ -97,7 +96,6 @@ PERSON: PropertyTable[Principal] = make_table(
         dav("owner"): _href,
         dav("current-user-privilege-set"): lambda _view, _person: reading_privileges(),
         dav("supported-report-set"): lambda _view, _person: EXPANDING,
-        PRINCIPAL_ADDRESS: lambda _view, _person: None,
     },
     ACL_DENIED,
 )

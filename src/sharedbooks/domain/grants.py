@@ -61,12 +61,11 @@ def effective_privilege(user: ColumnElement[int]) -> ColumnElement[int | None]:
     groups = (
         select(memberships.c.group_id).where(memberships.c.member_id == user).correlate(principals)
     )
+    # One list of grantees: with an "or" PostgreSQL reads all grants of the book.
+    grantees = union_all(select(user).correlate(principals), groups)
     granted = (
         select(func.max(grants.c.privilege))
-        .where(
-            grants.c.book_id == address_books.c.id,
-            (grants.c.principal_id == user) | grants.c.principal_id.in_(groups),
-        )
+        .where(grants.c.book_id == address_books.c.id, grants.c.principal_id.in_(grantees))
         .correlate(address_books, principals)
         .scalar_subquery()
     )
