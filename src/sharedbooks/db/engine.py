@@ -1,31 +1,25 @@
-"""Engines per dialect, and the two kinds of session: a read snapshot and a write transaction."""
+"""A database, and the two kinds of session: a read snapshot and a write transaction."""
 
 import logging
 import random
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import Connection, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from sharedbooks.config.database_url import several_hosts
-from sharedbooks.db.failures import Failure, classify, leave_what_is_cut_off, wrapped
-from sharedbooks.db.hosts import mariadb_hosts, postgresql_hosts
-from sharedbooks.db.limits import Limits, limit_waiting, mariadb_arguments, postgresql_arguments
+from sharedbooks.db.dialects import mariadb, postgresql, sqlite
+from sharedbooks.db.failures import Failure, classify, wrapped
+from sharedbooks.db.limits import Limits
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema_watch import SchemaWatch
-from sharedbooks.db.silence import Silence
 from sharedbooks.db.timing import timed_arguments
-from sharedbooks.db.transactions import Transactions
-from sharedbooks.db.write_ahead_log import WriteAheadLog
 from sharedbooks.errors import StoreBusy, StoreFull
-from sharedbooks.watching.metrics import DATABASE_FAILURES, LOCK_WAITS, RETRIES
-from sharedbooks.watching.statements import note
+from sharedbooks.watching.metrics import DATABASE_FAILURES, RETRIES
 
 T = TypeVar("T")
 
@@ -38,13 +32,6 @@ _REASONS = {
 }
 _ATTEMPTS = 6
 """For work that met with a lost connection; that in the way of others has the time to wait."""
-_LOCK_PAUSE = (0.0002, 0.001)
-"""Seconds between two looks at SQLite's lock."""
-_CHECKPOINT_PAGES = 4000
-"""Pages of SQLite's log that go into its file at a time: as many as one look into its index finds.
-
-One writer in two hundred waits for that, and a page that all of them change is written once.
-"""
 _FIRST_PAUSE = 0.01
 """Seconds before the second attempt; doubled, with jitter, for each one after, up to the last."""
 _LAST_PAUSE = 0.3
@@ -79,7 +66,7 @@ class Database:
         parsed = self.url = make_url(url)
         self.dialect = parsed.get_backend_name()
         self._busy_timeout = busy_timeout
-        make = {"sqlite": _sqlite, "postgresql": _postgresql}.get(self.dialect, _mariadb)
+        make = {"sqlite": sqlite, "postgresql": postgresql}.get(self.dialect, mariadb)
         extra = timed_arguments(self.dialect) if timed else {}
         limits = Limits(busy_timeout, answer_timeout, max(1, len(several_hosts(parsed))))
         self._reading, self._writing = make(parsed, pool_size, limits, extra)
@@ -252,172 +239,3 @@ def _raise_typed(error: DBAPIError) -> NoReturn:
     if failure is Failure.FULL:
         raise StoreFull("The database has no space left.") from error
     raise error
-
-
-def _sqlite(
-    url: URL, pool_size: int, limits: Limits, extra: dict[str, Any]
-) -> tuple[Transactions, Transactions]:
-    # sqlite3 would open transactions by itself, too late for snapshots and never for DDL;
-    # with isolation_level=None the BEGIN is ours.
-    arguments: dict[str, Any] = {
-        "isolation_level": None,
-        "check_same_thread": False,
-        "timeout": limits.busy,
-        **extra,
-    }
-
-    def make(*, writing: bool = False) -> Engine:
-        engine = create_engine(url, connect_args=arguments, poolclass=NullPool)
-        event.listen(engine, "connect", _prepare_sqlite)
-        if writing:
-            event.listen(engine, "connect", _prepare_sqlite_writer)
-        return engine
-
-    # One writer connection a process: threads then queue here, in order, instead of polling
-    # for the lock of the file.
-    return (
-        Transactions(
-            make(),
-            _begin_snapshot,
-            begin_alone=_begin_nothing,
-            size=pool_size,
-            patience=limits.busy,
-        ),
-        Transactions(
-            make(writing=True),
-            _begin_writing_within(limits.busy),
-            size=1,
-            patience=limits.busy,
-            writing=True,
-            committed=WriteAheadLog(url.database).shorten,
-        ),
-    )
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        "temp_store = MEMORY",
-        "cache_size = -16000",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _prepare_sqlite_writer(connection: Any, _record: Any) -> None:
-    # The first statement of a transaction waits for the lock, in our own way; no other has to.
-    connection.execute("PRAGMA busy_timeout = 0")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-
-
-def _begin_snapshot(driver: sqlite3.Connection) -> None:
-    driver.execute("BEGIN")
-
-
-def _begin_writing_within(seconds: float) -> Callable[[sqlite3.Connection], None]:
-    """Return what begins a write transaction, waiting so long for those of other processes.
-
-    SQLite itself would wait up to 100 ms between two looks at the lock, and a writer holds it for
-    one or two.
-    """
-
-    def begin(driver: sqlite3.Connection) -> None:
-        started = time.monotonic()
-        try:
-            _poll_for_lock(driver, started + seconds)
-        finally:
-            waited = time.monotonic() - started
-            LOCK_WAITS.observe(waited)
-            note("<waiting for the lock>", waited)
-
-    return begin
-
-
-def _poll_for_lock(driver: sqlite3.Connection, deadline: float) -> None:
-    while True:
-        try:
-            driver.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            # Its lower octet: the others say why it is busy.
-            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            if not busy or time.monotonic() > deadline:
-                raise
-        else:
-            return
-        time.sleep(random.uniform(*_LOCK_PAUSE))  # noqa: S311 - jitter is no secret
-
-
-def _begin_nothing(_driver: Any) -> None:
-    """Leave it to the driver or to the database, which take a statement for a transaction."""
-
-
-def _begun_by_driver(
-    reader: Engine,
-    writer: Engine,
-    pool_size: int,
-    limits: Limits,
-    *,
-    begin: Callable[[Any], object] = _begin_nothing,
-    begin_alone: Callable[[Any], object] = _begin_nothing,
-) -> tuple[Transactions, Transactions]:
-    """Return the transactions of drivers that begin one with its first statement."""
-    longest = limits.connect + (limits.statement(writing=True) or 0)
-    silence = Silence(limits.answer and 0.9 * limits.connect, longest)
-    make = partial(Transactions, size=pool_size, patience=limits.busy, silence=silence)
-    return (
-        make(reader, begin=begin, begin_alone=begin_alone),
-        make(writer, begin=_begin_nothing, writing=True),
-    )
-
-
-def _postgresql(
-    url: URL, pool_size: int, limits: Limits, extra: dict[str, Any]
-) -> tuple[Transactions, Transactions]:
-    address, hosts = postgresql_hosts(url)
-
-    def make(isolation_level: str, *, writing: bool) -> Engine:
-        engine = create_engine(
-            address,
-            isolation_level=isolation_level,
-            connect_args={**postgresql_arguments(url, limits, writing=writing), **hosts, **extra},
-            poolclass=NullPool,
-        )
-        limit_waiting(engine, limits.statement(writing=writing))
-        return engine
-
-    reader, writer = make("REPEATABLE READ", writing=False), make("READ COMMITTED", writing=True)
-
-    # psycopg sends BEGIN and COMMIT by themselves, each as slow as a short statement.
-    def begin(driver: Any) -> None:
-        if driver.autocommit:
-            driver.autocommit = False
-
-    def begin_alone(driver: Any) -> None:
-        if not driver.autocommit:
-            driver.autocommit = True
-
-    return _begun_by_driver(reader, writer, pool_size, limits, begin=begin, begin_alone=begin_alone)
-
-
-def _mariadb(
-    url: URL, pool_size: int, limits: Limits, extra: dict[str, Any]
-) -> tuple[Transactions, Transactions]:
-    # Comparing with the collation of the connection would make names case-blind again.
-    address = url.update_query_dict({"charset": "utf8mb4"})
-
-    def make(isolation_level: str, *, writing: bool) -> Engine:
-        engine = create_engine(
-            address,
-            isolation_level=isolation_level,
-            connect_args={**mariadb_arguments(url, limits, writing=writing), **extra},
-            poolclass=NullPool,
-        )
-        event.listen(engine, "handle_error", leave_what_is_cut_off)
-        mariadb_hosts(engine, url)
-        return engine
-
-    # READ COMMITTED takes no gap locks, so writers to different names of a book's index do not
-    # meet.
-    reader = make("REPEATABLE READ", writing=False)
-    return _begun_by_driver(reader, make("READ COMMITTED", writing=True), pool_size, limits)
