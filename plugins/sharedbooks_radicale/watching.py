@@ -4,7 +4,6 @@ import logging
 import re
 import secrets
 import time
-from itertools import count
 
 from sharedbooks.config import LogConfig
 from sharedbooks.errors import DirectoryUnavailable, TooManyLogins, Unauthenticated
@@ -89,8 +88,6 @@ class RequestWatch:
         self._access_level = logging.INFO if log.access else logging.DEBUG
         self._slow_seconds = log.slow_request
         self._edge = edge
-        self._process = secrets.token_hex(4)
-        self._numbers = count(1)
 
     def begin(self, environ: Environ) -> Exchange:
         """Note that a request has arrived."""
@@ -105,7 +102,8 @@ class RequestWatch:
         given: str | None = environ.get("HTTP_X_REQUEST_ID")
         if given and _REQUEST_ID.fullmatch(given) and self._edge.trusts(peer_address(environ)):
             return given
-        return f"{self._process}-{next(self._numbers):x}"
+        # A number that counts up would tell strangers how much is asked here.
+        return secrets.token_hex(8)
 
     def end(self, exchange: Exchange, status: int) -> None:
         """Note that the answer is ready to be sent."""

@@ -226,3 +226,10 @@ def test_progress_is_shown_on_a_terminal_only(office, words):
     assert words[0].capitalize() in shown
     assert done.stdout.count(b"\n") == 1
     assert office(*words).err == ""
+
+
+def test_many_cards_leave_a_search_index_in_one_piece(office, sql):
+    pieces = "SELECT count(DISTINCT segid) FROM card_texts_idx"
+    write(office.folder, *(card(f"c{number}", f"Carl {number}") for number in range(1200)))
+    office("import", "crm", "cards.vcf")
+    assert sql.execute(pieces).fetchone() == (1,)

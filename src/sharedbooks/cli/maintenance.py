@@ -6,7 +6,7 @@ from sharedbooks.cli.commands import Command, Invocation
 from sharedbooks.cli.output import say
 from sharedbooks.cli.progress import show_progress
 from sharedbooks.cli.store import open_store
-from sharedbooks.db.upkeep import refresh_statistics
+from sharedbooks.db.upkeep import tidy_up
 from sharedbooks.domain.retention import Retention, purge
 from sharedbooks.domain.throttle import Throttle
 
@@ -26,7 +26,7 @@ def maintenance(invocation: Invocation) -> None:
             purged = purge(store.database, default, advance)
         throttle = Throttle(auth.throttle_failures, auth.throttle_window)
         failures = store.database.run_write(throttle.forget_passed)
-        store.database.run_write(refresh_statistics)
+        store.database.run_write(tidy_up)
     document = {
         "versions": purged.versions,
         "cards": purged.cards,

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from sharedbooks.db.engine import Database
-from sharedbooks.db.search_index import settle_texts
+from sharedbooks.db.search_index import merge_texts
 
 _PATIENCE = 10.0
 _PAUSE = 0.2
@@ -32,9 +32,7 @@ def scrub_file(database: Database) -> bool:
         StoreBusy: somebody was writing for too long.
     """
     with database.write() as connection:
-        settle_texts(connection)
-        # The index keeps the trigrams of deleted texts until its parts are merged.
-        connection.exec_driver_sql("INSERT INTO card_texts (card_texts) VALUES ('optimize')")
+        merge_texts(connection)
     return database.run_outside_transactions(_rewrite)
 
 

@@ -97,6 +97,13 @@ def settle_texts(connection: Connection) -> None:
     _NONE_WAITING.run(connection, {})
 
 
+def merge_texts(connection: Connection) -> None:
+    """Make one of the index's pieces, where there are any; it then holds no deleted text either."""
+    if connection.dialect.name == "sqlite":
+        settle_texts(connection)
+        connection.exec_driver_sql("INSERT INTO card_texts (card_texts) VALUES ('optimize')")
+
+
 def drop_texts(connection: Connection) -> None:
     """Take the tables of texts away, where there are any."""
     if connection.dialect.name == "sqlite":

@@ -4,7 +4,8 @@ import threading
 
 _MOST_KEPT = 1000
 _MOST_SHOWN = 10
-_LONGEST_SHOWN = 400
+_LONGEST_SHOWN, _END_SHOWN = 400, 100
+"""Characters of a statement, and how many of them are its end."""
 
 
 class _Noted(threading.local):
@@ -47,6 +48,13 @@ def summary() -> list[tuple[str, int, float]]:
     _noted.entries = None
     longest = sorted(times.items(), key=lambda item: item[1][1], reverse=True)
     return [
-        (" ".join(statement.split())[:_LONGEST_SHOWN], number, total)
+        (_shortened(" ".join(statement.split())), number, total)
         for statement, (number, total) in longest[:_MOST_SHOWN]
     ]
+
+
+def _shortened(statement: str) -> str:
+    """Leave out the middle of what is long: how a statement ends tells whether it locks rows."""
+    if len(statement) <= _LONGEST_SHOWN:
+        return statement
+    return f"{statement[: _LONGEST_SHOWN - _END_SHOWN]} … {statement[-_END_SHOWN:]}"
