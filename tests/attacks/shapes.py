@@ -79,6 +79,15 @@ CARDS: Mapping[str, Shape] = {
     "categories": _many(b"CATEGORIES:a#,b#"),
     "versions": _many(b"VERSION:3.0"),
     "names of one": _many(b"N:a#;b;;;"),
+    "names that Apple prefers": lambda n: card(
+        b"PRODID:-//Apple Inc.//iOS 17//EN", *[b"X-NAME-%d;TYPE=pref:x" % i for i in range(n)]
+    ),
+    "notes": _many(b"NOTE:a #"),
+    "types of one number": _many(b"TEL;TYPE=t#:+41440000000"),
+    "parameters of one number": _many(b"TEL;X=#:+41440000000"),
+    "labels after addresses": lambda n: card(
+        *[b"ADR:;;S %d;C;;;" % i for i in range(n)], *[b"LABEL:S %d" % i for i in range(n)]
+    ),
     "quoted-printable": _many(b"NOTE;ENCODING=QUOTED-PRINTABLE:a=\r\n=41#"),
     "open quotes": _many(b'X;A=":#'),
     "unfinished quoted-printable": _many(b"X;ENCODING=QUOTED-PRINTABLE:="),

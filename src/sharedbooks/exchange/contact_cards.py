@@ -186,9 +186,15 @@ def read_contact(octets: bytes) -> tuple[Contact, set[str]]:
         if line.name == "X-ABLABEL" and line.prop_group
     }
     contact = Contact()
+    plain: dict[str, list[str]] = {name: [] for name in _PLAIN}
     for line in lines:
+        if line.name in plain:
+            plain[line.name].append(text_value(line))
         label = labels.get(line.prop_group.lower(), "") if line.prop_group else ""
         _read_line(contact, line, label)
+    contact.texts |= {
+        name: "\n".join(filter(None, texts)) for name, texts in plain.items() if any(texts)
+    }
     return contact, names - HELD
 
 
@@ -209,9 +215,7 @@ def _read_line(contact: Contact, line: ContentLine, label: str) -> None:
         texts.setdefault("GENDER", text_value(line))
     elif line.name == "PHOTO":
         texts.setdefault("PHOTO", media_40(read_property(line, "3.0")).value)
-    elif line.name in _PLAIN and texts.get(line.name):
-        texts[line.name] += "\n" + text_value(line)
-    elif line.name in {"FN", "UID", "TZ", *_PLAIN}:
+    elif line.name in {"FN", "UID", "TZ"}:
         texts.setdefault(line.name, text_value(line))
 
 

@@ -7,9 +7,11 @@ which every app shows and keeps.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import chain, islice
 
-from sharedbooks.matching.phones import are_same_phone, normalise_phone
+from sharedbooks.matching.phones import MIN_DIGITS, are_same_phone, normalise_phone
 from sharedbooks.vcard.contentlines import (
     ContentLine,
     escape_text,
@@ -43,6 +45,10 @@ _DATES = frozenset({"BDAY", "ANNIVERSARY"})
 _LISTS = frozenset({"CATEGORIES", "NICKNAME"})
 _NO_YEAR = "1604"
 _WORD = re.compile(r"\w+")
+
+_TRIED = 50
+"""What of a kind each value is compared with. No person has more; where a card has, it may say
+something twice, but the time grows no faster than the cards."""
 
 
 def unite(kept: bytes, others: Sequence[bytes], country: str = "") -> bytes:
@@ -80,11 +86,21 @@ class _Union:
         self._groups = {line.prop_group.lower() for line in lines if line.prop_group}
         self._written: dict[int, bytes] = {line.line: line.octets for line in lines}
         self._added: list[bytes] = []
-        self._units = read_units(lines, version)
-        self._remarks: list[str] = []
+        self._units: dict[str, list[Unit]] = defaultdict(list)
+        self._alike: dict[Hashable, list[Unit]] = defaultdict(list)
+        self._elements: dict[str, dict[str, str]] = defaultdict(dict)
+        self._remarks: dict[str, None] = {}
+        for unit in read_units(lines, version):
+            self._have(unit)
+
+    def _have(self, unit: Unit) -> None:
+        self._units[unit.prop.name].append(unit)
+        for key in self._keys(unit):
+            self._alike[key].append(unit)
 
     def octets(self) -> bytes:
         """Return the card."""
+        self._write_lists()
         self._write_remarks()
         *body, end = (self._written[line.line] for line in self._lines)
         return b"".join([*body, *self._added, end])
@@ -96,29 +112,29 @@ class _Union:
             name = unit.prop.name
             if name in _OF_THE_CARD:
                 continue
-            there = [each for each in self._units if each.prop.name == name]
+            there = self._units.get(name, [])
             if name == "NOTE":
                 self._remark(_text(unit.prop))
+            elif name in _LISTS:
+                self._lengthen(unit, octets[unit.line])
             elif not there:
                 self._add(unit, octets[unit.line])
             elif name in _ONE:
                 self._choose(there[0], unit, octets[unit.line])
-            elif name in _LISTS:
-                self._lengthen(there, unit)
             else:
-                self._unite(there, unit, octets[unit.line])
+                self._unite(unit, octets[unit.line])
 
     def _add(self, unit: Unit, octets: bytes) -> None:
         """Add a property that is new, in a group of its own if it has one."""
         prop = unit.prop
-        if any(each.prop.name == prop.name for each in self._units):
+        if prop.name in self._units:
             # What is preferred is for the kept card to say.
             plain = _without_preference(prop)
             octets = octets if plain == prop else write_property(plain, self._version)
             prop = plain
         if prop.prop_group is not None:
             group = prop.prop_group
-            if group.lower() in self._groups:
+            while group.lower() in self._groups:
                 group = self._around.free_group()
             self._groups.add(group.lower())
             pieces = [prop, *unit.companions]
@@ -128,7 +144,7 @@ class _Union:
             octets += b"\r\n"
         self._added.append(octets)
         # Added lines have numbers below nought: they are not changed in their place.
-        self._units.append(Unit(-len(self._added), prop, [], unit.value, unit.types, unit.notes))
+        self._have(Unit(-len(self._added), prop, [], unit.value, unit.types, unit.notes))
 
     def _rewrite(self, unit: Unit, prop: Property, companions: Sequence[Property] = ()) -> None:
         """Write another property where that of ``unit`` is."""
@@ -151,25 +167,50 @@ class _Union:
             else:
                 self._rewrite(there, there.prop)
         name = unit.prop.name
-        told = [mine, *(_said(each.prop) for each in self._units if each.prop.name in _ONE)]
+        told = [mine, *(_said(each.prop) for each in self._of_one())]
         if theirs and not any(_implies(each, theirs) for each in told):
             self._remark(f"{_ONE[name]} also: {theirs}")
 
-    def _lengthen(self, there: Sequence[Unit], unit: Unit) -> None:
-        """Add the elements of a list that no list of its name has."""
-        known = {_element(part) for each in there for part in split_list(each.prop.value)}
-        new = [part for part in split_list(unit.prop.value) if _element(part) not in known | {""}]
-        if new:
-            first = there[0]
-            parts = [part for part in split_list(first.prop.value) if part]
-            self._rewrite(first, first.prop._replace(value=",".join([*parts, *new])))
+    def _of_one(self) -> Iterator[Unit]:
+        return chain.from_iterable(self._units.get(name, [])[:_TRIED] for name in _ONE)
 
-    def _unite(self, there: Sequence[Unit], unit: Unit, octets: bytes) -> None:
+    def _lengthen(self, unit: Unit, octets: bytes) -> None:
+        """Add a list, or its elements to those that come to the lists of its name."""
+        if unit.prop.name not in self._units:
+            self._add(unit, octets)
+            return
+        for part in split_list(unit.prop.value):
+            self._elements[unit.prop.name].setdefault(_element(part), part)
+
+    def _write_lists(self) -> None:
+        """Add to the first list of each name, once, the elements that no list of it has."""
+        for name, elements in self._elements.items():
+            first, *rest = (split_list(unit.prop.value) for unit in self._units[name])
+            known = {_element(part) for part in chain(first, *rest)} | {""}
+            new = [part for element, part in elements.items() if element not in known]
+            if new:
+                unit = self._units[name][0]
+                parts = [part for part in first if part]
+                self._rewrite(unit, unit.prop._replace(value=",".join([*parts, *new])))
+
+    def _unite(self, unit: Unit, octets: bytes) -> None:
         """Add a property, or what it says beyond the one with the same value."""
-        for each in there:
-            if self._is_same_value(each, unit) and self._complete(each, unit):
-                return
+        for key in self._keys(unit):
+            for there in self._alike.get(key, [])[:_TRIED]:
+                if self._is_same_value(there, unit) and self._complete(there, unit):
+                    return
         self._add(unit, octets)
+
+    def _keys(self, unit: Unit) -> Iterator[Hashable]:
+        """Yield keys of a unit; those with the same value share one at least."""
+        name = unit.prop.name
+        yield name, unit.value
+        if name == "EMAIL":
+            yield name, _text(unit.prop).lower()
+        elif name == "TEL":
+            yield name, normalise_phone(_text(unit.prop), self._country)[-MIN_DIGITS:]
+        elif name == "ADR":
+            yield name, tuple(_words(unit.prop.value))
 
     def _is_same_value(self, one: Unit, other: Unit) -> bool:
         if one.value == other.value:
@@ -184,6 +225,8 @@ class _Union:
 
     def _complete(self, there: Unit, unit: Unit) -> bool:
         """Say in the property what the same one of the other card says more; False if it cannot."""
+        if len(there.types) + len(there.prop.params) > _TRIED:
+            return False
         known = {name for name, _ in there.prop.params}
         more = unit.differing_params(there)
         if not known.isdisjoint(more) or (there.notes and unit.notes and there.notes != unit.notes):
@@ -207,14 +250,16 @@ class _Union:
         return True
 
     def _remark(self, text: str) -> None:
-        if text and text not in self._remarks:
-            self._remarks.append(text)
+        if text:
+            self._remarks[text] = None
 
     def _write_remarks(self) -> None:
         """Add to the note, once, what only a note can say."""
-        note = next((unit for unit in self._units if unit.prop.name == "NOTE"), None)
+        note = next(iter(self._units.get("NOTE", [])), None)
         said = _text(note.prop) if note else ""
-        new = [text for text in self._remarks if text not in said]
+        remarks = iter(self._remarks)
+        new = [text for text in islice(remarks, _TRIED) if text not in said]
+        new += remarks
         if not new:
             return
         value = escape_text("\n".join(filter(None, (said, *new))))

@@ -1,7 +1,7 @@
 """Cards in the version that a request asks for: vCard 3.0 said in 4.0, and 4.0 in 3.0."""
 
 import re
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -206,7 +206,7 @@ def _labelled_addresses(
     RFC 2426, section 3.2.2, ties them by nothing but TYPE: of several such addresses it is the one
     right before the LABEL, else the first.
     """
-    waiting: dict[frozenset[str], dict[int, ContentLine]] = defaultdict(dict)
+    waiting: dict[frozenset[str], OrderedDict[int, ContentLine]] = defaultdict(OrderedDict)
     for line in body:
         if line.name == "ADR" and not line.param_values("LABEL"):
             waiting[_types(line)][line.line] = line
@@ -215,7 +215,8 @@ def _labelled_addresses(
         if line.name == "LABEL":
             alike = waiting[_types(line)]
             if alike:
-                yield line, alike.pop(before if before in alike else next(iter(alike)))
+                address = alike.pop(before, None) or alike.popitem(last=False)[1]
+                yield line, address
         before = line.line
 
 

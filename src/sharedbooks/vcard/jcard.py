@@ -62,11 +62,15 @@ def _property(line: ContentLine) -> list[object]:
 
 
 def _params(prop: Property) -> dict[str, str | list[str]]:
-    params: dict[str, str | list[str]] = {}
-    for name in dict.fromkeys(name for name, _ in prop.params):
-        if name != "VALUE":
-            values = prop.types() if name == "TYPE" else prop.param_values(name)
-            params[name.lower()] = values[0] if len(values) == 1 else values
+    said: dict[str, list[str]] = {}
+    for name, values in prop.params:
+        said.setdefault(name, []).extend(values)
+    said.pop("VALUE", None)
+    if "TYPE" in said:
+        said["TYPE"] = prop.types()
+    params: dict[str, str | list[str]] = {
+        name.lower(): values[0] if len(values) == 1 else values for name, values in said.items()
+    }
     if prop.prop_group:
         params["group"] = prop.prop_group
     return params

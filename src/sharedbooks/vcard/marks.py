@@ -6,7 +6,8 @@ change and take away. All others are the members' own.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -95,8 +96,9 @@ def merge_source(stored: bytes, news: bytes, before: bytes | None) -> Merged:
     mine, theirs = _values(lines), _values(card_lines(news))
     had = _split(before or b"")
     has = {value.mark for value in theirs}
-    dropped = [value for value in mine if value.mark in had and value.mark not in has]
-    rest = [value for value in mine if value not in dropped]
+    gone = had - has
+    dropped = [value for value in mine if value.mark in gone]
+    rest = [value for value in mine if value.mark not in gone]
     marks = {value.mark for value in rest}
     added = [value for value in theirs if value.mark not in had and value.mark not in marks]
     taken, kept = _select(rest, added)
@@ -134,16 +136,16 @@ def _values(lines: Sequence[ContentLine]) -> list[_Value]:
     inhabited = {
         line.prop_group.lower() for line in lines if line.prop_group and line.name not in COMPANIONS
     }
-    companions: dict[str, list[ContentLine]] = defaultdict(list)
+    companions: dict[str, dict[str, ContentLine]] = defaultdict(dict)
     for line in lines:
         if line.prop_group and is_companion(line, inhabited):
-            companions[line.prop_group.lower()].append(line)
+            companions[_group(line)].setdefault(line.name, line)
     values = []
     for unit in units:
         own = origin.get(unit.line)
         if own is None or unit.prop.name in _NOT_MERGED:
             continue
-        whole = [own, *companions.get((own.prop_group or "").lower(), [])]
+        whole = [own, *companions[_group(own)].values()]
         if unit.prop.name != "CATEGORIES":
             values.append(_Value(unit.prop.name, _unit_marks(unit)[0], _key(unit), whole))
             continue
@@ -204,41 +206,48 @@ def _key(unit: Unit) -> Hashable:
 def _write(
     lines: Sequence[ContentLine], dropped: Sequence[_Value], taken: Sequence[_Value], version: str
 ) -> bytes:
-    gone = {line.line for value in dropped if value.element is None for line in value.lines}
-    left_out = {(value.lines[0].line, value.element) for value in dropped if value.element}
-    waiting = list(taken)
+    """Return the card of ``lines`` without the values dropped and with those taken."""
+    whole = [value for value in dropped if value.element is None]
+    gone = {value.lines[0].line for value in whole}
+    groups = {_group(value.lines[0]) for value in whole if value.lines[1:]}
+    gone |= {line.line for line in lines if line.name in COMPANIONS and _group(line) in groups}
+    left_out: dict[int, set[str]] = defaultdict(set)
+    for value in dropped:
+        if value.element:
+            left_out[value.lines[0].line].add(value.element)
+    categories = [value for value in taken if value.element is not None]
+    waiting: dict[str, list[_Value]] = defaultdict(list)
+    for value in taken:
+        if value.element is None:
+            waiting[value.lines[0].name].append(value)
     around = look_around(lines)
     used = {line.prop_group.lower() for line in lines if line.prop_group}
-    categories = [value for value in waiting if value.element is not None]
     written = []
     for line in lines[:-1]:
         if line.name == "CATEGORIES" and (categories or left_out):
-            lost = {element for number, element in left_out if number == line.line}
+            lost = left_out.get(line.line, set())
             written.append(_list_line(line, lost, categories, version))
-            waiting = [value for value in waiting if value not in categories]
             categories = []
         elif line.line not in gone:
             written.append(line.octets)
         else:
             # What the source says instead stands where the old value stood.
-            for value in [each for each in waiting if each.lines[0].name == line.name]:
-                written.append(_own(value, around.free_group, used))
-                waiting.remove(value)
+            instead = waiting.pop(line.name, [])
+            written += [_own(value, around.free_group, used) for value in instead]
     if categories:
         elements = [value.element or "" for value in categories]
         written.append(write_property(Property("CATEGORIES", ",".join(elements)), version))
-        waiting = [value for value in waiting if value not in categories]
-    written += [_own(value, around.free_group, used) for value in waiting]
+    rest = [each for each in taken if each.element is None and each.lines[0].name in waiting]
+    written += [_own(value, around.free_group, used) for value in rest]
     return b"".join([*written, lines[-1].octets])
 
 
 def _list_line(
-    line: ContentLine, lost: Iterable[str], added: Sequence[_Value], version: str
+    line: ContentLine, lost: AbstractSet[str], added: Sequence[_Value], version: str
 ) -> bytes:
     """Return a CATEGORIES line without and with some elements; empty if none is left."""
-    gone = set(lost)
-    elements = [each for each in split_list(line.text) if each not in gone]
-    if not gone and not added:
+    elements = [each for each in split_list(line.text) if each not in lost]
+    if not lost and not added:
         return line.octets
     elements += [escape_text(unescape_text(value.element or "")) for value in added]
     if not elements:
@@ -246,6 +255,10 @@ def _list_line(
     params = tuple((name, tuple(values)) for name, values in line.params)
     prop = Property("CATEGORIES", ",".join(elements), params, line.prop_group)
     return write_property(prop, version)
+
+
+def _group(line: ContentLine) -> str:
+    return (line.prop_group or "").lower()
 
 
 def _own(value: _Value, free_group: Callable[[], str], used: set[str]) -> bytes:

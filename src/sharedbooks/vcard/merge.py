@@ -124,10 +124,11 @@ def _undo_apple(shown: Sequence[Unit], given: Sequence[Unit]) -> None:
     if "FN" in was and "FN" in now and _is_made_fn(was, now):
         now["FN"].value = was["FN"].value
     marked = {unit.prop.name for unit in shown if _MARK in unit.prop.params}
+    were = _by_key(shown, _name)
     for name, unit in now.items():
         if _MARK in unit.prop.params and name not in marked:
-            later = (other.value for other in shown if other.prop.name == name)
-            if unit.value not in list(later)[1:]:
+            later = were.get(name, [])[1:]
+            if unit.value not in [other.value for other in later]:
                 unit.is_preferred = False
                 unit.prop = unit.prop._replace(params=unit.prop.without("PREF"))
 
@@ -149,14 +150,9 @@ def _letters(value: str) -> list[str]:
 
 def _compare(shown: Sequence[Unit], given: Sequence[Unit]) -> _Edit:
     edit = _Edit(list(shown), {}, {}, [])
-    were: dict[str, list[Unit]] = defaultdict(list)
-    are: dict[str, list[Unit]] = defaultdict(list)
-    for unit in shown:
-        were[unit.prop.name].append(unit)
-    for unit in given:
-        are[unit.prop.name].append(unit)
+    were = _by_key(shown, _name)
     matched = set()
-    for name, units in are.items():
+    for name, units in _by_key(given, _name).items():
         for before, after in _pairs(were.get(name, []), units):
             matched.add(after)
             if _is_same(before, after):
@@ -172,6 +168,10 @@ def _compare(shown: Sequence[Unit], given: Sequence[Unit]) -> _Edit:
 
 def _is_same(before: Unit, after: Unit) -> bool:
     return _meaning(before) == _meaning(after) and not after.differing_params(before)
+
+
+def _name(unit: Unit) -> str:
+    return unit.prop.name
 
 
 def _meaning(unit: Unit) -> Hashable:
