@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sharedbooks.errors import CardTooLarge, InvalidCard
@@ -118,7 +118,7 @@ def _entries(chunks: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
     lines: list[bytes] = []
     first = 0
     for number, line in _logical_lines(chunks):
-        is_header = [each[:8].lower() for each in lines] == [b"version:"]
+        is_header = len(lines) == 1 and lines[0][:8].lower() == b"version:"
         if lines and (not line or (is_header and line[:3].lower() == b"dn:")):
             yield first, lines
             lines = []
@@ -191,6 +191,7 @@ def _record(entry: list[Attribute], place: Place, reading: Reading) -> Record:
 def _contact(entry: list[Attribute], named: dict[str, Attribute]) -> Contact:
     contact = Contact()
     addresses: dict[str, Entry] = {}
+    listed: dict[tuple[str, str, tuple[str, ...]], Entry] = {}
     for attribute in entry:
         meaning = _MEANINGS.get(attribute.name)
         text = attribute.text.replace("\0", "")
@@ -203,7 +204,10 @@ def _contact(entry: list[Attribute], named: dict[str, Attribute]) -> Contact:
             contact.texts.setdefault(meaning.name, text)
         else:
             value = text.split(" ")[0] if attribute.name == "labeleduri" else text
-            _add(contact, meaning, value)
+            made = Entry(value, meaning.types, meaning.label)
+            listed.setdefault((meaning.name, value, meaning.types), made)
+    for (name, *_), made in listed.items():
+        contact.add(name, made)
     for made in addresses.values():
         contact.add("ADR", made)
     _add_birthday(contact, named)
@@ -214,12 +218,6 @@ def _contact(entry: list[Attribute], named: dict[str, Attribute]) -> Contact:
 
 
 _LISTED = frozenset(meaning.name for meaning in _MEANINGS.values() if meaning.slot)
-
-
-def _add(contact: Contact, meaning: Meaning, value: str) -> None:
-    there = contact.lists.get(meaning.name, ())
-    if not any(each.value == value and each.types == meaning.types for each in there):
-        contact.add(meaning.name, Entry(value, meaning.types, meaning.label))
 
 
 def _add_birthday(contact: Contact, named: dict[str, Attribute]) -> None:
@@ -286,11 +284,9 @@ def _values(
     if meaning.name == "ADR":
         yield from _address_part(meaning, left)
     elif meaning.name in left and meaning.name in _LISTED:
-        fitting: Callable[[Entry], bool] = lambda entry: _fits(entry, meaning)  # noqa: E731
-        found = [entry for entry in left[meaning.name] if fitting(entry)]
-        for entry in found:
-            left[meaning.name].remove(entry)
-            yield entry.value
+        entries = left[meaning.name]
+        left[meaning.name] = [entry for entry in entries if not _fits(entry, meaning)]
+        yield from (entry.value for entry in entries if _fits(entry, meaning))
     elif meaning.name in texts and meaning.name not in _LISTED:
         done.add(meaning.name)
         yield texts[meaning.name]
