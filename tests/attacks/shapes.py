@@ -19,6 +19,14 @@ def _many(line: bytes, version: bytes = b"3.0") -> Shape:
     return lambda n: card(*(line.replace(b"#", b"%d" % at) for at in range(n)), version=version)
 
 
+def _jcard(properties: bytes) -> bytes:
+    return b'["vcard",[["version",{},"text","4.0"],["fn",{},"text","a"],' + properties + b"]]"
+
+
+def _multistatus(inside: bytes) -> bytes:
+    return b'<D:multistatus xmlns:D="DAV:">' + inside + b"</D:multistatus>"
+
+
 _VALUES: Mapping[str, tuple[bytes, bytes, bytes]] = {
     "spaces": (b"", b" ", b"x"),
     "spaces and a bracket": (b"", b" ", b"<"),
@@ -116,3 +124,68 @@ CARDS: Mapping[str, Shape] = {
     "base64 of 2.1": lambda n: card(b"PHOTO;BASE64:", *[b"QUJD"] * n, version=b"2.1"),
 }
 """Cards that become longer in one way or another."""
+
+FILES: Mapping[str, Mapping[str, Shape]] = {
+    "csv": {
+        "rows": lambda n: b"First name,E-mail 1 - Value\r\n" + b"Ann,a@b.ch\r\n" * n,
+        "columns": lambda n: b",".join(b"Phone %d - Value" % i for i in range(n)) + b"\r\nx\r\n",
+        "cells": lambda n: b"First name,Notes\r\nAnn" + b"," * n,
+        "a long cell": lambda n: b'First name,Notes\r\nAnn,"' + b"a\n" * n + b'"\r\n',
+        "quotes": lambda n: b'First name,Notes\r\nAnn,"' + b'""' * n,
+        "categories": lambda n: b"First name,Labels\r\nAnn," + b"a ::: " * n,
+    },
+    "ldif": {
+        "entries": lambda n: b"".join(b"dn: cn=%d\ncn: Ann %d\n\n" % (i, i) for i in range(n)),
+        "values": lambda n: b"dn: cn=a\ncn: Ann\n" + b"mail: a@b.ch\n" * n,
+        "different values": lambda n: (
+            b"dn: cn=a\ncn: Ann\n" + b"".join(b"mail: a%d@b.ch\n" % i for i in range(n))
+        ),
+        "attributes": lambda n: (
+            b"dn: cn=a\ncn: Ann\n" + b"".join(b"a%d: b\n" % i for i in range(n))
+        ),
+        "names": lambda n: b"dn: cn=a\n" + b"cn: Ann\n" * n,
+        "folds": lambda n: b"dn: cn=a\ncn: A" + b"\n n" * n + b"\n",
+        "comments": lambda n: b"#\n" * n + b"dn: cn=a\ncn: Ann\n",
+        "members": lambda n: (
+            b"dn: cn=a\ncn: A\nobjectClass: groupOfNames\n"
+            + b"".join(b"member: cn=%d,dc=b\n" % i for i in range(n))
+        ),
+        "base64": lambda n: b"dn: cn=a\ncn: Ann\njpegPhoto:: " + b"QUJD" * n + b"\n",
+    },
+    "jcard": {
+        "properties": lambda n: _jcard(b",".join([b'["tel",{},"uri","tel:1"]'] * n)),
+        "parameters": lambda n: _jcard(
+            b'["tel",{"x":"y"' + b"".join(b',"p%d":"a"' % i for i in range(n)) + b'},"uri","tel:1"]'
+        ),
+        "values": lambda n: _jcard(b'["categories",{},"text"' + b',"a"' * n + b"]"),
+        "components": lambda n: _jcard(b'["n",{},"text",["a"' + b',"b"' * n + b"]]"),
+        "brackets": lambda n: b"[" * n,
+    },
+    "multistatus": {
+        "responses": lambda n: _multistatus(
+            b"<D:response><D:href>/a</D:href><D:status>HTTP/1.1 404 a</D:status></D:response>" * n
+        ),
+        "hrefs": lambda n: _multistatus(
+            b"<D:response>" + b"<D:href>/a</D:href>" * n + b"</D:response>"
+        ),
+        "properties": lambda n: _multistatus(
+            b"<D:response><D:href>/a</D:href><D:propstat><D:prop>"
+            + b"<D:displayname>x</D:displayname>" * n
+            + b"</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
+        ),
+        "propstats": lambda n: _multistatus(
+            b"<D:response><D:href>/a</D:href>"
+            + b"<D:propstat><D:prop><D:displayname/></D:prop></D:propstat>" * n
+            + b"</D:response>"
+        ),
+        "text": lambda n: _multistatus(b"&lt;" * n),
+    },
+    "directory": {
+        "parts of a name": lambda n: b",".join([b"cn=a"] * n),
+        "values of a part": lambda n: b"+".join([b"cn=a"] * n),
+        "backslashes": lambda n: b"cn=" + b"\\," * n,
+        "brackets": lambda n: b"(" * n + b"cn=a" + b")" * n,
+        "spaces": lambda n: b"cn=" + b" " * n + b"x",
+    },
+}
+"""Other inputs, by the fuzz target that reads them."""
