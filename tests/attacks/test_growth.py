@@ -29,7 +29,7 @@ from tests.attacks.shapes import CARDS, FILES, Shape, card
 Reader = Callable[[bytes], object]
 
 _TIMES_LONGER = 4
-_TIMES_SLOWER = 6.0
+_TIMES_SLOWER = 7.0
 """What four times the length may cost; with the square of the length it would be 16."""
 _STEPS = 3
 """So often it must cost more, each time with a longer input: a cache that is full costs once."""
@@ -156,7 +156,7 @@ def _growth(read: Reader, shape: Shape, enough: float) -> float:
             least = min(least, _seconds(read, longer, runs) / before)
             if least <= _TIMES_SLOWER:
                 return least
-        size *= 2
+        size *= _TIMES_LONGER
     return least
 
 
