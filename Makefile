@@ -36,7 +36,7 @@ run: .venv/.installed ## start a demo server, with its data in ./demo
 
 test: .venv/.installed-dev ## run all tests; PYTEST_ARGS are handed to pytest
 	@scripts/install-packages $(TEST_PACKAGES)
-	$(PYTHON) -m pytest $(PYTEST_ARGS)
+	$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 faults: .venv/.installed-dev ## the tests of faults and attacks in their long form; takes hours
 	@scripts/install-packages $(TEST_PACKAGES)

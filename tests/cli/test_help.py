@@ -35,7 +35,7 @@ def test_all_commands_are_there():
         *("grant", "grant add", "grant remove", "grant list", "grant explain"),
         *("device", "device add", "device list", "device revoke"),
         *("book restore", "card", "card list", "card show", "card restore", "history"),
-        *("backup", "backup create", "backup verify", "restore", "maintenance"),
+        *("backup", "backup create", "backup rotate", "backup verify", "restore", "maintenance"),
         *("trash", "trash list", "trash restore"),
         *("directory", "directory check", "directory sync"),
         *("directory book", "directory book add", "directory book list", "directory book show"),

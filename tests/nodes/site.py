@@ -45,7 +45,7 @@ class Site:
 
 def fresh_address() -> str:
     """Return an address from which no login has failed."""
-    return f"2001:db8::{fresh('a').removeprefix('a-')}"
+    return f"2001:db8:{fresh('a').removeprefix('a-')}::1"
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from ldap3.core.exceptions import LDAPException
 
 from tests.support.certificates import Authority, Certificate
 from tests.support.daemon import Daemon
+
+_IDLE_SECONDS = 300
 
 Attributes = Mapping[str, Sequence[str | bytes] | str | bytes]
 
@@ -40,6 +43,7 @@ class DirectoryServer(ABC):
     def __init__(self, authority: Authority) -> None:
         self.ca_file = authority.file
         self._admin: ldap3.Connection | None = None
+        self._admin_used = 0.0
         # A folder of /tmp, since TMPDIR may be closed to the server's account.
         self._folder = Path(tempfile.mkdtemp(prefix="sharedbooks-", dir="/tmp"))
         self._certificate = self._copy(
@@ -156,9 +160,13 @@ class DirectoryServer(ABC):
 
     @property
     def admin(self) -> ldap3.Connection:
-        """A connection that may do everything, kept while the server runs."""
+        """A connection that may do everything, kept while it is used."""
+        # Active Directory ends those that were idle for a quarter of an hour.
+        if time.monotonic() - self._admin_used > _IDLE_SECONDS:
+            self._forget_admin()
         if self._admin is None:
             self._admin = self._connect()
+        self._admin_used = time.monotonic()
         return self._admin
 
     def suspend(self) -> None:

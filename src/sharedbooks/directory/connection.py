@@ -177,6 +177,7 @@ class Directory:
                 if self.availability.is_hanging(seconds):
                     self._note_failure(kept.session.server, error, seconds)
             else:
+                self._note_state(up=True)
                 return kept, answer
 
         def ask(server: LdapServer) -> tuple[_Kept, T]:
