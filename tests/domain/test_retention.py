@@ -10,7 +10,7 @@ from sharedbooks.db.schema import (
     login_failures,
     removed_names,
 )
-from sharedbooks.db.upkeep import refresh_statistics
+from sharedbooks.db.upkeep import tidy_up
 from sharedbooks.domain import books, retention, trash
 from sharedbooks.domain.book_restore import plan_restore
 from sharedbooks.domain.bringing_back import restore_version
@@ -198,4 +198,4 @@ def test_failed_logins_that_have_passed(database: Database) -> None:
 
 
 def test_statistics_are_refreshed(database: Database) -> None:
-    database.run_write(refresh_statistics)
+    database.run_write(tidy_up)
