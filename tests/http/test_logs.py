@@ -68,7 +68,7 @@ def test_a_request_is_one_line_with_all_there_is_to_know(world: World, watched: 
 def test_other_lines_of_a_request_say_whose_it_is(world: World, watched: Served) -> None:
     name = fresh("nobody")
     # Where other tests of this server have failed to log in, it does not come to that.
-    address = "192.0.2.77"
+    address = "192.0.2.178"
     answer = world.client((name, "wrong"), {"X-Forwarded-For": address}).propfind("/x/")
     [failure] = [line for line in lines(watched, name) if line["logger"] == "sharedbooks.login"]
     assert failure["message"] == f"failed login of {name!r} from {address}"
