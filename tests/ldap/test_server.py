@@ -137,8 +137,12 @@ def test_phones_poll_with_few_binds(server: RunningServer, openldap: OpenLdapSer
 
 
 def test_whether_the_directory_answers_is_told(
-    lonely: RunningServer, openldap: OpenLdapServer
+    lonely: RunningServer, openldap: OpenLdapServer, people: str
 ) -> None:
+    # Of those who have logged in before, in any test, the database knows enough.
+    for name in ("newcomer", "latecomer"):
+        openldap.add_person(name, people, f"secret-{name}", mail=f"{name}@example.org")
+
     def told() -> tuple[Metrics, bytes]:
         with Client(lonely.port) as client:
             return Metrics(client.get("/-/metrics").body.decode()), client.get("/-/ready").body
@@ -146,13 +150,13 @@ def test_whether_the_directory_answers_is_told(
     metrics, ready = told()
     assert "sharedbooks_directory_up" not in metrics.names
     assert ready == b"ready\ndirectory corp: not asked yet\n"
-    assert poll(lonely.port, "p20")[0] == 207
+    assert poll(lonely.port, "newcomer")[0] == 207
     metrics, ready = told()
     assert metrics("sharedbooks_directory_up", directory="corp") == 1
     assert ready == b"ready\ndirectory corp: up\n"
     openldap.suspend()
     try:
-        assert poll(lonely.port, "p21")[0] == 503
+        assert poll(lonely.port, "latecomer")[0] == 503
         metrics, ready = told()
     finally:
         openldap.resume()
