@@ -82,7 +82,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "synchronous = FULL",
         "foreign_keys = ON",
         "temp_store = MEMORY",
-        "cache_size = -16000",
+        # A worker has many connections that read. What one of them lacks here, the kernel has.
+        "cache_size = -4000",
     ):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -90,6 +91,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _prepare_sqlite_writer(connection: Any, _record: Any) -> None:
     # The first statement of a transaction waits for the lock, in our own way; no other has to.
     connection.execute("PRAGMA busy_timeout = 0")
+    connection.execute("PRAGMA cache_size = -16000")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 
 
