@@ -155,7 +155,10 @@ class Application(RadicaleApplication):
             return answer(request)
 
     def _write(self, request: Request) -> Response:
-        member = self._runtime.database.run_read(lambda c: self._log_in(c, request))
+        try:
+            member = self._log_in_at_once(request, Opening(None))
+        except MoreWanted:
+            member = self._runtime.database.run_read(lambda c: self._log_in(c, request))
         call = self._call(request, member)
         handler = _WRITING[request.method]
         return self._with_complete_home(member, lambda: handler(call))
@@ -190,11 +193,7 @@ class Application(RadicaleApplication):
             MoreWanted: it takes more than that.
         """
         opening = Opening(_book_name(request))
-
-        def find(_connection: Connection, login_name: str) -> UserWithCredentials | None:
-            return opening.find_alone(self._runtime.database, login_name)
-
-        member = self._log_in(NO_CONNECTION, request, find)
+        member = self._log_in_at_once(request, opening)
         return self._answer_reading(NO_CONNECTION, request, member, opening.book)
 
     def _answer_reading(
@@ -204,6 +203,14 @@ class Application(RadicaleApplication):
             raise NotFound("The home is made at the first login.")
         call = self._call(request, member, opened)
         return _READING[request.method](connection, call)
+
+    def _log_in_at_once(self, request: Request, opening: Opening) -> Member:
+        """Return who asks, by a single statement; raises ``MoreWanted`` where it takes more."""
+
+        def find(_connection: Connection, login_name: str) -> UserWithCredentials | None:
+            return opening.find_alone(self._runtime.database, login_name)
+
+        return self._log_in(NO_CONNECTION, request, find)
 
     def _log_in(
         self,

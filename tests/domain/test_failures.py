@@ -19,6 +19,7 @@ from sharedbooks.db.schema import (
     mounts,
     removed_names,
 )
+from sharedbooks.domain.history import Action, Change, record
 from sharedbooks.domain.homes import open_for_writing
 from sharedbooks.domain.principals import lock_principal
 from sharedbooks.errors import Conflict, StoreBusy, StoreFull
@@ -114,7 +115,7 @@ def test_what_refers_to_a_locked_row_does_not_wait(device: Device, hasty: Databa
             other.execute(mounts.insert(), row)
 
 
-@pytest.mark.parametrize("through", ["write", "run_write"])
+@pytest.mark.parametrize("through", ["write", "run_write", "run_short_write"])
 def test_failed_work_leaves_nothing(device: Device, through: str) -> None:
     device.put("ann.vcf", vcard())
     device.put("bob.vcf", vcard("bob"))
@@ -130,14 +131,32 @@ def test_failed_work_leaves_nothing(device: Device, through: str) -> None:
         raise Conflict("no")
 
     def do() -> None:
-        if through == "run_write":
-            device.database.run_write(work)
+        if through != "write":
+            device.database.run_write(work, short=through == "run_short_write")
         with device.database.write() as connection:
             work(connection)
 
     with pytest.raises(Conflict, match="no"):
         do()
     assert _rows(device.database, book_id) == before
+
+
+def test_failure_that_comes_last_leaves_nothing(device: Device) -> None:
+    """Where statements travel together it is met by the commit."""
+    device.put("ann.vcf", vcard())
+    book_id = device.access().book_id
+    before = _rows(device.database, book_id)
+    history = Change(1, Action.EDIT, "ann.vcf", "ann", None)
+
+    def work(connection: Connection) -> None:
+        Device(_Within(connection), device.user, device.book).put("bob.vcf", vcard("bob"))
+        record(connection, book_id, device.actor, [history])
+
+    for _ in range(3):
+        with pytest.raises(DBAPIError):
+            device.database.run_write(work, short=True)
+        assert _rows(device.database, book_id) == before
+    device.put("bob.vcf", vcard("bob"))
 
 
 T = TypeVar("T")
@@ -149,7 +168,7 @@ class _Within(Database):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def run_write(self, work: Callable[[Connection], T]) -> T:
+    def run_write(self, work: Callable[[Connection], T], *, short: bool = False) -> T:  # noqa: ARG002
         return work(self._connection)
 
 
@@ -312,7 +331,7 @@ def test_read_is_of_one_moment(device: Device) -> None:
     assert len(device.contents()) == 2
 
 
-@pytest.mark.parametrize("through", ["write", "run_write"])
+@pytest.mark.parametrize("through", ["write", "run_write", "run_short_write"])
 def test_lost_connection_that_the_work_overlooks_is_no_success(
     device: Device, through: str
 ) -> None:
@@ -321,8 +340,8 @@ def test_lost_connection_that_the_work_overlooks_is_no_success(
         connection.invalidate()
 
     def do() -> None:
-        if through == "run_write":
-            device.database.run_write(work)
+        if through != "write":
+            device.database.run_write(work, short=through == "run_short_write")
         with device.database.write() as connection:
             work(connection)
 

@@ -175,9 +175,9 @@ def test_in_small_transactions(device: Device, monkeypatch: pytest.MonkeyPatch) 
     opened = []
     write = device.database.run_write
 
-    def counted(work):  # type: ignore[no-untyped-def]
+    def counted(work, **how):  # type: ignore[no-untyped-def]
         opened.append(work)
-        return write(work)
+        return write(work, **how)
 
     monkeypatch.setattr(device.database, "run_write", counted)
     assert _purge(device, versions=30) == Purged(versions=20, cards=10)

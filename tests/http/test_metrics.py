@@ -129,7 +129,8 @@ def test_the_whole_is_described(world: World) -> None:
     assert found("sharedbooks_database_connection_places", use="writing") == 3
     # The question for the numbers itself is being worked on.
     assert found("sharedbooks_requests_in_progress") == 1
-    assert found("sharedbooks_database_connections") == 0
+    # Cards may be counted just now, in a transaction that reads.
+    assert found("sharedbooks_database_connections", use="writing") == 0
     assert found("sharedbooks_memory_bytes") > 3 * 20e6
     assert found("sharedbooks_open_files") > 30
     assert found("sharedbooks_info", database="sqlite") == 1

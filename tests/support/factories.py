@@ -133,7 +133,7 @@ class Device:
             access = homes.open_for_writing(connection, self.user.id, self.book)
             return cards.put_card(connection, access, name, prepared, self.actor, conditions)
 
-        return self.database.run_write(work)
+        return self.database.run_write(work, short=True)
 
     def delete(self, name: str, *, if_match: str | None = None) -> None:
         """Delete a card, on a condition if one is given."""
@@ -143,7 +143,7 @@ class Device:
             access = homes.open_for_writing(connection, self.user.id, self.book)
             cards.delete_card(connection, access, name, self.actor, conditions)
 
-        self.database.run_write(work)
+        self.database.run_write(work, short=True)
 
     def move(self, name: str, new_name: str, book: str | None = None) -> Stored:
         """Move a card to another name, or to another book of the home."""

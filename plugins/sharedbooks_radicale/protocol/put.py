@@ -91,7 +91,7 @@ def _store(call: Call, book: str, name: str, card: PreparedCard) -> Response:
         content = get_card(connection, access.book_id, name).content
         return Response(201 if stored.created else 200, headers, content)
 
-    return call.database.run_write(store)
+    return call.database.run_write(store, short=True)
 
 
 def delete(call: Call) -> Response:
@@ -115,7 +115,7 @@ def delete(call: Call) -> Response:
         delete_card(connection, access, path.card, member.actor, conditions)
         return call.deletions.look(connection, access.book_id, member.actor)
 
-    noticed = call.database.run_write(remove)
+    noticed = call.database.run_write(remove, short=isinstance(path, CardPath))
     if noticed is not None:
         noticed.warn()
     return Response(204)

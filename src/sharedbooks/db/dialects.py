@@ -13,8 +13,9 @@ from sqlalchemy.engine import URL
 from sharedbooks.db.failures import leave_what_is_cut_off
 from sharedbooks.db.hosts import mariadb_hosts, postgresql_hosts
 from sharedbooks.db.limits import Limits, limit_waiting, mariadb_arguments, postgresql_arguments
+from sharedbooks.db.pipelines import Flow
 from sharedbooks.db.silence import Silence
-from sharedbooks.db.transactions import Transactions
+from sharedbooks.db.transactions import Begin, Transactions
 from sharedbooks.db.write_ahead_log import WriteAheadLog
 from sharedbooks.watching.metrics import LOCK_WAITS
 from sharedbooks.watching.statements import note
@@ -61,7 +62,7 @@ def sqlite(
         Transactions(
             make(),
             _begin_snapshot,
-            begin_alone=_begin_nothing,
+            begin_short=_begin_nothing,
             size=pool_size,
             patience=limits.busy,
         ),
@@ -142,16 +143,17 @@ def _begun_by_driver(
     pool_size: int,
     limits: Limits,
     *,
-    begin: Callable[[Any], object] = _begin_nothing,
-    begin_alone: Callable[[Any], object] = _begin_nothing,
+    begin: Begin = _begin_nothing,
+    begin_short_reading: Begin = _begin_nothing,
+    begin_short_writing: Begin = _begin_nothing,
 ) -> tuple[Transactions, Transactions]:
     """Return the transactions of drivers that begin one with its first statement."""
     longest = limits.connect + (limits.statement(writing=True) or 0)
     silence = Silence(limits.answer and 0.9 * limits.connect, longest)
     make = partial(Transactions, size=pool_size, patience=limits.busy, silence=silence)
     return (
-        make(reader, begin=begin, begin_alone=begin_alone),
-        make(writer, begin=_begin_nothing, writing=True),
+        make(reader, begin=begin, begin_short=begin_short_reading),
+        make(writer, begin=begin, begin_short=begin_short_writing, writing=True),
     )
 
 
@@ -182,7 +184,15 @@ def postgresql(
         if not driver.autocommit:
             driver.autocommit = True
 
-    return _begun_by_driver(reader, writer, pool_size, limits, begin=begin, begin_alone=begin_alone)
+    return _begun_by_driver(
+        reader,
+        writer,
+        pool_size,
+        limits,
+        begin=begin,
+        begin_short_reading=begin_alone,
+        begin_short_writing=Flow,
+    )
 
 
 def mariadb(

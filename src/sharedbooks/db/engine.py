@@ -137,12 +137,12 @@ class Database:
         """
 
         def attempt() -> list[Any]:
-            with self._reading.take(alone=True) as connection:
+            with self._reading.take(short=True) as connection:
                 return statement.all(connection, parameters)
 
         return _with_attempts(attempt, _may_pass, self._busy_timeout)
 
-    def run_write(self, work: Callable[[Connection], T]) -> T:
+    def run_write(self, work: Callable[[Connection], T], *, short: bool = False) -> T:
         """Return ``work(connection)`` done and committed in a write transaction.
 
         ``work`` is called again from the start while the time to wait is not over, when another
@@ -151,6 +151,11 @@ class Database:
         connection was lost; it must not have effects outside the connection. A connection
         lost while committing is not tried again: whether the commit happened is unknown then, and
         only the caller can find out.
+
+        Args:
+            work: what to do.
+            short: whether it runs ``Prepared`` statements alone, whose journeys to a database on
+                another machine can then be fewer; see ``db.pipelines.Flow``.
 
         Raises:
             StoreBusy: it did not succeed in the attempts allowed, or the database is away.
@@ -161,7 +166,7 @@ class Database:
         def attempt() -> T:
             nonlocal committing
             committing = False
-            with self._writing.take() as connection:
+            with self._writing.take(short=short) as connection:
                 outcome = work(connection)
                 self._do_companion(connection)
                 committing = True

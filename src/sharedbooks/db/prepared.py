@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Delete, Insert, Select, TextClause, Update
 from sqlalchemy.engine import Dialect
 
 from sharedbooks.db.failures import wrapped
+from sharedbooks.db.pipelines import is_flowing
 
 Parameters = dict[str, Any]
 _Compiled = tuple[str, Callable[[Parameters], Any]]
@@ -30,7 +31,7 @@ class Prepared:
 
     def __init__(
         self,
-        statement: Select[Any] | Insert | Update | Delete | TextClause,
+        statement: Select[*tuple[Any, ...]] | Insert | Update | Delete | TextClause,
         columns: Sequence[str] | None = None,
     ) -> None:
         self._statement = statement
@@ -57,6 +58,29 @@ class Prepared:
         """Return the only row, or the first, or None; see ``all``."""
         rows = self.all(connection, parameters)
         return rows[0] if rows else None
+
+    def ask(self, connection: Connection, parameters: Parameters) -> Callable[[], list[Any]]:
+        """Return what gives every row, to be called once.
+
+        Where statements travel together the question is on its way from now on; elsewhere nothing
+        is done before the rows are wanted.
+
+        Raises:
+            DBAPIError: as ``all`` does, when the rows are wanted.
+        """
+        if not is_flowing(connection):
+            return lambda: self.all(connection, parameters)
+        text, arrange = self._for(connection.dialect)
+        cursor = _cursor(connection)
+        cursor.execute(text, arrange(parameters))
+
+        def rows() -> list[Any]:
+            try:
+                return list(cursor.fetchall())
+            except connection.dialect.loaded_dbapi.Error as error:
+                raise wrapped(connection, error, text) from error
+
+        return rows
 
     def run(self, connection: Connection, *some: Parameters) -> int:
         """Run a statement once for each of the parameters; return how many rows the last one met.

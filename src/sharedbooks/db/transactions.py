@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -21,14 +21,28 @@ from sharedbooks.watching.metrics import COMMITS, CONNECTION_WAITS, CONNECTIONS,
 from sharedbooks.watching.statements import note
 
 
+class Ending(Protocol):
+    """How a transaction ends: by default, the driver's own connection."""
+
+    def commit(self) -> object:
+        """Keep what was written; raises what the driver raises."""
+
+    def rollback(self) -> object:
+        """Take back what was written; raises what the driver raises."""
+
+
+Begin = Callable[[Any], Ending | None]
+"""Begins a transaction on the driver's connection; returns what ends it, None for the driver."""
+
+
 class Transactions:
     """Transactions of one kind, for reading or for writing, for the threads of a process.
 
     Args:
         engine: makes the connections; it pools nothing itself.
-        begin: begins a transaction on the driver's connection, where the driver does not by itself.
-        begin_alone: makes the next statement a transaction by itself; the same where the driver
-            cannot do that, or at no gain.
+        begin: begins a transaction, where the driver does not by itself.
+        begin_short: the same for one of a few ``Prepared`` statements, in fewer journeys to the
+            database: one that reads is of a single statement.
         size: transactions at a time; whoever wants one more waits.
         patience: seconds to wait for one.
         writing: whether there is something to commit when one ends well.
@@ -42,18 +56,18 @@ class Transactions:
     def __init__(
         self,
         engine: Engine,
-        begin: Callable[[Any], object],
+        begin: Begin,
         *,
         size: int,
         patience: float,
         writing: bool = False,
         silence: Silence | None = None,
         committed: Callable[[Any], object] | None = None,
-        begin_alone: Callable[[Any], object] | None = None,
+        begin_short: Begin | None = None,
     ) -> None:
         self._engine = engine
         self._begin = begin
-        self._begin_alone = begin_alone or begin
+        self._begin_short = begin_short or begin
         self._patience = patience
         self._writing = writing
         self._committed = committed
@@ -67,20 +81,20 @@ class Transactions:
         # The last one used comes first: what it has read is still in its cache.
         self._idle: list[Connection] = []
 
-    def take(self, *, alone: bool = False) -> "Transaction":
+    def take(self, *, short: bool = False) -> "Transaction":
         """Return a transaction, to be used in a ``with`` statement.
 
         Args:
-            alone: whether it is one of a single statement.
+            short: whether it keeps to what ``begin_short`` is for.
         """
-        return Transaction(self, self._begin_alone if alone else self._begin)
+        return Transaction(self, self._begin_short if short else self._begin)
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
         while self._idle:
             _drop(self._idle.pop())
 
-    def acquire(self, begin: Callable[[Any], object]) -> Connection:
+    def acquire(self, begin: Begin) -> tuple[Connection, Ending]:
         """Return a connection with a transaction begun; for ``Transaction``, as ``release`` is."""
         trying = self._silence.check()
         try:
@@ -93,13 +107,13 @@ class Transactions:
                 # Others may have met with silence while this one waited for its turn.
                 self._silence.check()
             connection = self._open()
-            self._begin_on(connection, begin)
+            ending = self._begin_on(connection, begin)
             if self.watch is not None:
-                self._check_schema(self.watch, connection)
+                self._check_schema(self.watch, connection, ending)
         except BaseException:
             self._let_go()
             raise
-        return connection
+        return connection, ending
 
     def _wait(self) -> None:
         started = time.monotonic()
@@ -130,19 +144,20 @@ class Transactions:
             connection.begin()
             return connection
 
-    def _begin_on(self, connection: Connection, begin: Callable[[Any], object]) -> None:
+    def _begin_on(self, connection: Connection, begin: Begin) -> Ending:
+        driver: Any = connection.connection.dbapi_connection
         try:
-            begin(connection.connection.dbapi_connection)
+            return begin(driver) or driver
         except connection.dialect.loaded_dbapi.Error as error:
             failure = wrapped(connection, error, "BEGIN")
             self._forget(connection)
             raise failure from error
 
-    def _check_schema(self, watch: SchemaWatch, connection: Connection) -> None:
+    def _check_schema(self, watch: SchemaWatch, connection: Connection, ending: Ending) -> None:
         try:
             watch.check(connection, writing=self._writing)
         except BaseException:
-            self._end(connection, failed=True, since=time.monotonic())
+            self._end(connection, ending, failed=True, since=time.monotonic())
             raise
 
     def explain(self, error: DBAPIError) -> None:
@@ -152,17 +167,20 @@ class Transactions:
             StoreBusy: it does.
         """
         if self.watch is not None and classify(error) is Failure.OTHER:
-            connection = self.acquire(self._begin)
+            connection, ending = self.acquire(self._begin)
             try:
                 self.watch.look(connection)
             finally:
-                self.release(connection, failed=True, since=time.monotonic())
+                self.release(connection, ending, failed=True, since=time.monotonic())
 
-    def release(self, connection: Connection, *, failed: bool, since: float) -> None:
+    def release(
+        self, connection: Connection, ending: Ending, *, failed: bool, since: float
+    ) -> None:
         """End a transaction: commit what was written unless the work failed.
 
         Args:
             connection: what ``acquire`` gave.
+            ending: what it gave with it.
             failed: whether what was written is to be taken back.
             since: when it began, by ``time.monotonic``.
 
@@ -171,25 +189,24 @@ class Transactions:
             DBAPIError: the commit failed.
         """
         try:
-            self._end(connection, failed=failed, since=since)
+            self._end(connection, ending, failed=failed, since=since)
         finally:
             self._let_go()
 
-    def _end(self, connection: Connection, *, failed: bool, since: float) -> None:
+    def _end(self, connection: Connection, ending: Ending, *, failed: bool, since: float) -> None:
         try:
             if connection.invalidated:
                 self._forget(connection)
                 if self._writing and not failed:
                     raise StoreBusy("The connection to the database was lost; nothing is written.")
                 return
-            driver: Any = connection.connection.dbapi_connection
             if failed:
-                driver.rollback()
+                ending.rollback()
             elif self._writing:
-                self._commit(connection, driver)
+                self._commit(connection, ending)
             else:
                 # After a rollback psycopg would prepare every statement anew.
-                driver.commit()
+                ending.commit()
             if not connection.in_transaction():
                 # The work ended the transaction by itself.
                 connection.begin()
@@ -202,10 +219,10 @@ class Transactions:
             if connection.closed:
                 self._silence.lost(since)
 
-    def _commit(self, connection: Connection, driver: Any) -> None:
+    def _commit(self, connection: Connection, ending: Ending) -> None:
         started = time.monotonic()
         try:
-            driver.commit()
+            ending.commit()
             COMMITS.observe(time.monotonic() - started)
             note("COMMIT", time.monotonic() - started)
         except connection.dialect.loaded_dbapi.Error as error:
@@ -213,7 +230,7 @@ class Transactions:
             self._forget(connection)
             raise failure from error
         if self._committed is not None:
-            self._committed(driver)
+            self._committed(connection.connection.dbapi_connection)
 
     def _forget(self, connection: Connection) -> None:
         _drop(connection)
@@ -224,9 +241,9 @@ class Transactions:
 class Transaction:
     """One transaction, begun and ended by a ``with`` statement."""
 
-    __slots__ = ("_begin", "_connection", "_since", "_transactions")
+    __slots__ = ("_begin", "_connection", "_ending", "_since", "_transactions")
 
-    def __init__(self, transactions: Transactions, begin: Callable[[Any], object]) -> None:
+    def __init__(self, transactions: Transactions, begin: Begin) -> None:
         self._transactions = transactions
         self._begin = begin
 
@@ -237,7 +254,7 @@ class Transaction:
             StoreBusy: every connection stays in use.
             DBAPIError: the database cannot be reached, or another writer stays in the way.
         """
-        self._connection = self._transactions.acquire(self._begin)
+        self._connection, self._ending = self._transactions.acquire(self._begin)
         self._since = time.monotonic()
         return self._connection
 
@@ -253,7 +270,7 @@ class Transaction:
             StoreBusy, DBAPIError: what was written is not kept; see ``Transactions.release``.
         """
         failed = kind is not None
-        self._transactions.release(self._connection, failed=failed, since=self._since)
+        self._transactions.release(self._connection, self._ending, failed=failed, since=self._since)
         if isinstance(error, DBAPIError):
             self._transactions.explain(error)
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import address_books
 from sharedbooks.domain.homes import BookAccess
 from sharedbooks.errors import CardRefused, InvalidRule
@@ -48,17 +49,19 @@ class BookChecks:
         return parse_rule(self.rule)
 
 
-_BY_ID = select(
-    address_books.c.check_policy,
-    address_books.c.check_rule,
-    address_books.c.check_country,
-    address_books.c.name,
-).where(address_books.c.id == bindparam("book_id"))
+_BY_ID = Prepared(
+    select(
+        address_books.c.check_policy,
+        address_books.c.check_rule,
+        address_books.c.check_country,
+        address_books.c.name,
+    ).where(address_books.c.id == bindparam("book_id"))
+)
 
 
 def get_checks(connection: Connection, book_id: int) -> BookChecks:
     """Return the rules of a book that is there."""
-    policy, rule, country, _ = connection.execute(_BY_ID, {"book_id": book_id}).one()
+    policy, rule, country, _ = _BY_ID.all(connection, {"book_id": book_id})[0]
     return BookChecks(Policy(policy), rule, country)
 
 
@@ -117,7 +120,7 @@ def apply_policy(
     """
     if access.check_policy == Policy.OFF:
         return
-    policy, rule, country, name = connection.execute(_BY_ID, {"book_id": access.book_id}).one()
+    policy, rule, country, name = _BY_ID.all(connection, {"book_id": access.book_id})[0]
     checks = BookChecks(Policy(policy), rule, country)
     known = set() if before is None else {_identity(each) for each in checks.problems(before)}
     wrong = [

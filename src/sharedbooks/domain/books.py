@@ -81,6 +81,11 @@ _LOCK = Prepared(
     .with_for_update(key_share=True)
 )
 _BY_ID = _select_books().where(address_books.c.id == bindparam("id"))
+_NAMES = Prepared(
+    select(address_books.c.owner_id, principals.c.name, address_books.c.name)
+    .join(principals, principals.c.id == address_books.c.owner_id)
+    .where(address_books.c.id == bindparam("id"))
+)
 
 
 def _book(row: Any) -> Book:
@@ -114,6 +119,12 @@ def get_book_by_id(connection: Connection, book_id: int) -> Book:
     if row is None:
         raise NotFound("This address book is gone.")
     return _book(row)
+
+
+def get_reference(connection: Connection, book_id: int) -> BookReference:
+    """Return how people name a book that is there."""
+    owner_id, owner, name = _NAMES.all(connection, {"id": book_id})[0]
+    return BookReference(None if owner_id == ORGANISATION_ID else owner, name)
 
 
 def list_books(connection: Connection) -> list[Book]:

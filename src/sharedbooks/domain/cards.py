@@ -241,6 +241,9 @@ def put_card(
         PreconditionFailed: see ``Conditions``.
         UidConflict: the UID belongs to another card, or is not the one this card has.
     """
+    holder = _NAME_OF_UID.ask(
+        connection, {"book_id": access.book_id, "card_uid": card.facts.card_uid or ""}
+    )
     existing = find_card(connection, access.book_id, resource_name)
     _require_privilege(access, existing)
     conditions.require(None if existing is None else existing.etag)
@@ -248,7 +251,10 @@ def put_card(
     if card.facts.card_uid is None:
         stored = add_uid(card, str(uuid.uuid4()) if existing is None else existing.card_uid)
         verbatim = False
-    _require_own_uid(connection, access.book_id, resource_name, stored, existing)
+    if existing is None:
+        _require_free_uid(holder())
+    elif stored.card_uid != existing.card_uid:
+        raise UidConflict("The UID of a card cannot change.", resource_name=resource_name)
     if existing is not None and (existing.version, stored.facts.version) == ("4.0", "3.0"):
         stored = merge_into(existing.content, stored)
         verbatim = stored.octets == card.octets
@@ -334,21 +340,10 @@ def _require_privilege(
         raise AccessDenied("You may not change this card.", privileges=[missing])
 
 
-def _require_own_uid(
-    connection: Connection,
-    book_id: int,
-    resource_name: str,
-    card: PreparedCard,
-    existing: Card | None,
-) -> None:
-    if existing is not None:
-        if card.card_uid != existing.card_uid:
-            raise UidConflict("The UID of a card cannot change.", resource_name=resource_name)
-        return
-    holder = find_name_of_uid(connection, book_id, card.card_uid)
-    if holder is not None:
+def _require_free_uid(holder: Sequence[tuple[str]]) -> None:
+    for (name,) in holder:
         raise UidConflict(
-            f"The card {holder!r} of this address book has this UID.", resource_name=holder
+            f"The card {name!r} of this address book has this UID.", resource_name=name
         )
 
 

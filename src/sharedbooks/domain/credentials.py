@@ -78,7 +78,9 @@ _USERS_WITH_CREDENTIALS = (
 WITH_LOGIN_NAME = _USERS_WITH_CREDENTIALS.where(principals.c.name == bindparam("login_name"))
 """Users called ``login_name``, for ``with_credentials``; to be read with more, in one statement."""
 
-_USER_WITH_CREDENTIALS = Prepared(WITH_LOGIN_NAME)
+USER_WITH_CREDENTIALS = Prepared(WITH_LOGIN_NAME)
+"""What ``find_user_with_credentials`` reads."""
+
 _USER_BY_SOURCE = Prepared(
     _USERS_WITH_CREDENTIALS.where(
         principals.c.source == bindparam("source"), principals.c.source_id == bindparam("source_id")
@@ -136,7 +138,7 @@ def find_user_with_credentials(
     connection: Connection, login_name: str
 ) -> UserWithCredentials | None:
     """Return the user who logs in as ``login_name`` and what they can log in with, or None."""
-    return with_credentials(_USER_WITH_CREDENTIALS.all(connection, {"login_name": login_name}))
+    return with_credentials(USER_WITH_CREDENTIALS.all(connection, {"login_name": login_name}))
 
 
 def find_user_by_id(connection: Connection, user_id: int) -> UserWithCredentials | None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import address_books, card_versions
 from sharedbooks.db.types import now
-from sharedbooks.domain.books import get_book_by_id
+from sharedbooks.domain.books import get_reference
 from sharedbooks.domain.history import Action, Actor
 from sharedbooks.identifiers import BookReference
 from sharedbooks.watching.metrics import MASS_DELETIONS
@@ -34,13 +34,20 @@ _OLDEST = Prepared(
     )
     .where(address_books.c.id == bindparam("book_id"))
 )
-_COUNT = select(func.count(), func.min(card_versions.c.revision)).where(
-    card_versions.c.book_id == bindparam("book_id"),
-    card_versions.c.revision > bindparam("after"),
-    card_versions.c.action == Action.DELETE.value,
-    card_versions.c.actor_id == bindparam("actor_id"),
-    card_versions.c.device == bindparam("device"),
-    card_versions.c.at >= bindparam("since"),
+_COUNT = Prepared(
+    select(func.count(), func.min(card_versions.c.revision)).where(
+        card_versions.c.book_id == bindparam("book_id"),
+        card_versions.c.revision > bindparam("after"),
+        card_versions.c.action == Action.DELETE.value,
+        card_versions.c.actor_id == bindparam("actor_id"),
+        card_versions.c.device == bindparam("device"),
+        card_versions.c.at >= bindparam("since"),
+    )
+)
+_WARNED = Prepared(
+    update(address_books)
+    .where(address_books.c.id == bindparam("book"))
+    .values(deletions_warned_at=bindparam("moment"))
 )
 
 
@@ -103,13 +110,8 @@ class DeletionWatch:
             "device": actor.device,
             "since": since,
         }
-        number, first = connection.execute(_COUNT, where).one()
+        [(number, first)] = _COUNT.all(connection, where)
         if number < self.limit:
             return None
-        connection.execute(
-            update(address_books)
-            .where(address_books.c.id == book_id)
-            .values(deletions_warned_at=now())
-        )
-        book = get_book_by_id(connection, book_id)
-        return MassDeletion(book.reference, actor, number, first - 1)
+        _WARNED.run(connection, {"book": book_id, "moment": now()})
+        return MassDeletion(get_reference(connection, book_id), actor, number, first - 1)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from sharedbooks.db.engine import Database
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.domain.credentials import (
+    USER_WITH_CREDENTIALS,
     WITH_LOGIN_NAME,
     UserWithCredentials,
     find_user_with_credentials,
@@ -43,6 +44,9 @@ class Opening:
 
     def find_alone(self, database: Database, login_name: str) -> UserWithCredentials | None:
         """Return the user, without a snapshot that would last."""
+        if self._book_name is None:
+            where = {"login_name": login_name}
+            return with_credentials(database.read_statement(USER_WITH_CREDENTIALS, where))
         return self._keep(database.read_statement(_STATEMENT, self._where(login_name)))
 
     def _where(self, login_name: str) -> dict[str, Any]:
