@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ARRAY, Connection, any_, bindparam, select
 
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import cards
@@ -31,6 +31,9 @@ class Among:
     """Lengths of the lists that statements are prepared for; shorter ones are filled up."""
 
     def __init__(self, columns: tuple[Any, ...], key: Any, *conditions: Any) -> None:
+        # An array is one parameter however long it is, and one statement to be planned.
+        values: Any = bindparam("values", type_=ARRAY(key.type))
+        self._postgresql = Prepared(select(*columns).where(*conditions, key == any_(values)))
         self._statements = {
             size: Prepared(
                 select(*columns).where(
@@ -46,10 +49,14 @@ class Among:
         """Yield the rows of the cards that exist, in no particular order."""
         for start in range(0, len(values), self._SIZES[-1]):
             some = values[start : start + self._SIZES[-1]]
+            if connection.dialect.name == "postgresql":
+                where = parameters | {"values": list(some)}
+                yield from self._postgresql.all(connection, where)
+                continue
             size = next(size for size in self._SIZES if size >= len(some))
             filled = [*some, *[some[-1]] * (size - len(some))]
-            where = {f"value_{number}": value for number, value in enumerate(filled)}
-            yield from self._statements[size].all(connection, where | parameters)
+            where = parameters | {f"value_{number}": value for number, value in enumerate(filled)}
+            yield from self._statements[size].all(connection, where)
 
 
 OF_BOOK = cards.c.book_id == bindparam("book_id")
