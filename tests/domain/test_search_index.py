@@ -15,8 +15,11 @@ WORDS = ["orange", "violet", "Grün", "山田太郎", "indigo", 'quo"te', "o'clo
 
 
 def _found(device: Device, wanted: str) -> set[str]:
+    return _matching(device, CardFilter((PropFilter("FN", texts=(TextMatch(wanted),)),)))
+
+
+def _matching(device: Device, wish: CardFilter) -> set[str]:
     book_id = device.access().book_id
-    wish = CardFilter((PropFilter("FN", texts=(TextMatch(wanted),)),))
     with device.database.read() as connection:
         return {card.resource_name for card in search_cards(connection, book_id, wish)}
 
@@ -46,6 +49,32 @@ def test_every_change_is_found_at_once(device: Device) -> None:
             _settle(device)
         for word in WORDS:
             assert _found(device, word) == {n for n, said in names.items() if word in said}, step
+
+
+@pytest.mark.parametrize("sign", ["%", "_", "/", "\\", "'", '"', "%s", ":x", "[a]"])
+def test_a_sign_that_means_something_to_a_database_is_found(device: Device, sign: str) -> None:
+    escaped = sign.replace("\\", "\\\\")
+    device.put("with.vcf", vcard("with", f"before{escaped}after"))
+    device.put("without.vcf", vcard("without", "beforeXafter"))
+    assert _found(device, f"fore{sign}af") == {"with.vcf"}
+    assert _found(device, sign) == {"with.vcf"}
+
+
+def test_each_text_is_looked_for_in_its_own_property_and_beyond_every_cut(device: Device) -> None:
+    long = "filling " * 40
+    device.put("named.vcf", vcard("named", "orange"))
+    device.put("noted.vcf", vcard("noted", "violet", "NOTE:indigo"))
+    device.put("swapped.vcf", vcard("swapped", "indigo", "NOTE:orange"))
+    device.put("cut.vcf", vcard("cut", "violet", f"NOTE:{long} indigo"))
+    device.put("long.vcf", vcard("long", f"{long} orange"))
+    name = PropFilter("FN", texts=(TextMatch("orange"),))
+    note = PropFilter("NOTE", texts=(TextMatch("indigo"),))
+    assert _matching(device, CardFilter((name, note))) == {
+        "named.vcf",
+        "noted.vcf",
+        "cut.vcf",
+        "long.vcf",
+    }
 
 
 @pytest.mark.parametrize("then", [lambda _device: None, _settle], ids=["waiting", "settled"])

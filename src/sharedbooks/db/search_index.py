@@ -9,7 +9,8 @@ single changes wait in a plain table, which a search reads too, until there are 
 a card whose change waits the index still has the old text: it finds too much, never too little.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, bindparam, column, delete, insert, select, table, text
@@ -26,10 +27,27 @@ _BY_NAME = Prepared(
         card_properties.c.name == bindparam("name"),
     )
 )
+_WITH_TEXT = Prepared(
+    select(card_properties.c.card_id).where(
+        card_properties.c.book_id == bindparam("book_id"),
+        card_properties.c.name == bindparam("name"),
+        card_properties.c.value.like(bindparam("pattern"), escape="\\"),
+    )
+)
+# All that a search of one text wants to know, in one journey to PostgreSQL.
+_WITH_TEXT_OR_MARK = Prepared(
+    text(
+        "SELECT name, card_id FROM card_properties"
+        " WHERE book_id = :book_id AND name = ANY(:names) AND value LIKE :pattern"
+        " UNION ALL SELECT name, card_id FROM card_properties"
+        " WHERE book_id = :book_id AND name = ANY(:marks)"
+    )
+)
 _TRIGRAM_INDEX = (
     "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()"
     " AND indexname = 'ix_card_properties_trigrams'"
 )
+_WILD = re.compile(r"[\\%_]")
 _MOST_WAITING = 32
 """Changed texts that wait to go into the index together."""
 _TEXTS = table("card_texts", column("rowid"), column("text"))
@@ -151,43 +169,77 @@ def _has_table(connection: Connection, name: str) -> bool:
 
 
 class BookIndex:
-    """What the index knows of one book, asked for one search."""
+    """What the index knows of one book, asked for one search.
 
-    def __init__(self, connection: Connection, book_id: int) -> None:
+    Args:
+        connection: a snapshot.
+        book_id: the book.
+        properties: names of the properties that are going to be asked for.
+        marks: names of the rows that are going to be asked for, whatever their value.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        book_id: int,
+        properties: Collection[str],
+        marks: Collection[str],
+    ) -> None:
         self._connection = connection
         self._book_id = book_id
-        self._by_text: dict[str, set[int]] = {}
-        self._by_name: dict[str, set[int]] = {}
+        self._properties = list(properties)
+        self._marks = list(marks)
+        # By text: clients look for the same one in names and in addresses.
+        self._anywhere: dict[str, set[int]] = {}
+        self._by_property: dict[str, dict[str, set[int]]] = {}
+        self._marked: dict[str, set[int]] = {}
 
     def cards_with(self, property_name: str, folded: str) -> set[int]:
         """Return the ids of all cards with that text in that property, and perhaps more."""
-        if self._connection.dialect.name == "sqlite" and len(folded) >= TRIGRAM:
+        kind = self._connection.dialect.name
+        if kind == "sqlite" and len(folded) >= TRIGRAM:
             return self._cards_with_anywhere(folded)
-        statement = select(card_properties.c.card_id).where(
-            card_properties.c.book_id == self._book_id,
-            card_properties.c.name == property_name,
-            card_properties.c.value.contains(folded, autoescape=True),
-        )
-        return set(self._connection.execute(statement).scalars())
+        if kind == "postgresql":
+            return self._cards_by_property(folded).get(property_name, set())
+        where = {"book_id": self._book_id, "name": property_name, "pattern": _pattern(folded)}
+        return {row[0] for row in _WITH_TEXT.all(self._connection, where)}
 
     def cards_having(self, names: Sequence[str]) -> set[int]:
         """Return the ids of the cards that have a row of one of those names in the index."""
         return set[int]().union(*map(self._cards_having_one, names))
 
     def _cards_having_one(self, name: str) -> set[int]:
-        # One name is asked for with every property of a filter.
-        if name not in self._by_name:
+        if name not in self._marked:
             rows = _BY_NAME.all(self._connection, {"book_id": self._book_id, "name": name})
-            self._by_name[name] = {row[0] for row in rows}
-        return self._by_name[name]
+            self._marked[name] = {row[0] for row in rows}
+        return self._marked[name]
 
     def _cards_with_anywhere(self, folded: str) -> set[int]:
-        # Clients look for the same text in names and in addresses.
-        if folded not in self._by_text:
+        if folded not in self._anywhere:
             where = {"trigrams": _trigrams(folded), "folded": folded, "book_id": self._book_id}
             rows = _BY_TRIGRAMS.all(self._connection, where)
-            self._by_text[folded] = {row[0] for row in rows}
-        return self._by_text[folded]
+            self._anywhere[folded] = {row[0] for row in rows}
+        return self._anywhere[folded]
+
+    def _cards_by_property(self, folded: str) -> dict[str, set[int]]:
+        if folded not in self._by_property:
+            where = {
+                "book_id": self._book_id,
+                "names": self._properties,
+                "marks": self._marks,
+                "pattern": _pattern(folded),
+            }
+            found: dict[str, set[int]] = {name: set() for name in self._marks}
+            for name, card_id in _WITH_TEXT_OR_MARK.all(self._connection, where):
+                found.setdefault(name, set()).add(card_id)
+            self._marked = {name: found[name] for name in self._marks}
+            self._by_property[folded] = found
+        return self._by_property[folded]
+
+
+def _pattern(folded: str) -> str:
+    """Return the pattern of ``LIKE`` for values that hold a text."""
+    return "%" + _WILD.sub(r"\\\g<0>", folded) + "%"
 
 
 def _trigrams(folded: str) -> str:

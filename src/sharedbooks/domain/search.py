@@ -18,7 +18,8 @@ Candidates = set[int] | None
 
 def search_cards(connection: Connection, book_id: int, wanted: CardFilter) -> Iterator[Card]:
     """Yield the cards of a book that match, in bounded memory."""
-    index = BookIndex(connection, book_id)
+    names = {prop.name for prop in wanted.props} & INDEXED_NAMES
+    index = BookIndex(connection, book_id, names, {CUT_MARK, *(name + CUT_MARK for name in names)})
     narrowed = _combine((_narrow(index, prop) for prop in wanted.props), all_of=wanted.all_of)
     if narrowed is None:
         candidates: Iterator[Card] = iterate_cards(connection, book_id)
