@@ -69,8 +69,8 @@ class ServerConfig:
     trusted_proxies: tuple[Network, ...] = option(
         ["127.0.0.1", "::1"],
         NETWORKS,
-        "Addresses or networks (CIDR) of proxies whose headers X-Forwarded-For, X-Forwarded-Proto, "
-        "X-Forwarded-Host and X-Script-Name are believed.",
+        "Addresses or networks (CIDR) of proxies whose headers X-Forwarded-For, X-Forwarded-Host "
+        "and X-Script-Name are believed.",
     )
     prefix: str = option(
         "",
