@@ -9,11 +9,12 @@ from typing import TypeVar
 from radicale.app import Application as RadicaleApplication
 from sqlalchemy import Connection
 
+from sharedbooks.domain.at_once import NO_CONNECTION, MoreWanted, at_once
 from sharedbooks.domain.credentials import UserWithCredentials, find_user_with_credentials
 from sharedbooks.domain.directory_login import DirectoryWanted
 from sharedbooks.domain.homes import BookAccess, complete_home, is_complete
 from sharedbooks.domain.login import Member
-from sharedbooks.domain.opening import NO_CONNECTION, FindUser, MoreWanted, Opening
+from sharedbooks.domain.opening import FindUser, Opening
 from sharedbooks.errors import NotFound, SharedbooksError, StoreBusy, Unauthenticated
 from sharedbooks.runtime import Runtime
 from sharedbooks_radicale.compression import compressed
@@ -23,7 +24,7 @@ from sharedbooks_radicale.protocol.call import Call
 from sharedbooks_radicale.protocol.errors import error_response
 from sharedbooks_radicale.protocol.get import get
 from sharedbooks_radicale.protocol.mkcol import mkcalendar, mkcol
-from sharedbooks_radicale.protocol.polling import is_poll
+from sharedbooks_radicale.protocol.polling import is_poll, reads_little
 from sharedbooks_radicale.protocol.properties import View
 from sharedbooks_radicale.protocol.propfind import propfind
 from sharedbooks_radicale.protocol.proppatch import proppatch
@@ -165,7 +166,7 @@ class Application(RadicaleApplication):
 
     def _read(self, request: Request) -> Response:
         request.take_short_body()
-        if is_poll(request):
+        if is_poll(request) or (self._runtime.database.spares_snapshots and reads_little(request)):
             try:
                 return self._read_at_once(request)
             except (MoreWanted, NotFound):
@@ -187,14 +188,15 @@ class Application(RadicaleApplication):
             return database.run_read(work)
 
     def _read_at_once(self, request: Request) -> Response:
-        """Answer from a single statement.
+        """Answer from a statement or two, without a snapshot that lasts.
 
         Raises:
             MoreWanted: it takes more than that.
         """
         opening = Opening(_book_name(request))
         member = self._log_in_at_once(request, opening)
-        return self._answer_reading(NO_CONNECTION, request, member, opening.book)
+        connection = at_once(self._runtime.database)
+        return self._answer_reading(connection, request, member, opening.book)
 
     def _answer_reading(
         self, connection: Connection, request: Request, member: Member, opened: BookAccess | None

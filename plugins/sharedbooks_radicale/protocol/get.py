@@ -6,7 +6,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection
 
 from sharedbooks.domain.card_contents import iterate_contents
-from sharedbooks.domain.cards import Card, CardInfo, get_card, get_card_info
+from sharedbooks.domain.cards import Card, CardInfo, get_card, get_card_info, get_card_of
 from sharedbooks.domain.conditions import Conditions
 from sharedbooks.errors import NotFound
 from sharedbooks_radicale.failures import MethodNotAllowed, NotAcceptable
@@ -45,9 +45,12 @@ def get(connection: Connection, call: Call) -> Response:
 def _get_card(connection: Connection, call: Call, book: str, name: str) -> Response:
     access = call.book(connection, book)
     form = _form(call)
-    # Without the content where it is not sent.
-    read = get_card_info if call.request.method == "HEAD" else get_card
-    info = read(connection, access.book_id, name)
+    info: CardInfo
+    if call.request.method == "HEAD":
+        # Without the content, which is not sent.
+        info = get_card_info(connection, access.book_id, name)
+    else:
+        info = get_card_of(connection, access, name)
     headers = {
         "Content-Type": form.content_type,
         "ETag": info.etag,

@@ -1,14 +1,20 @@
-"""Which requests most likely ask for nothing but the state of a book."""
+"""Which requests most likely ask for no more than a statement or two can tell.
+
+It is a guess: whoever answers may need more than that.
+"""
 
 from sharedbooks_radicale.request import Request
 
 
 def is_poll(request: Request) -> bool:
-    """True for what phones ask again and again: a book's token or tag.
-
-    It is a guess: whoever answers may need more than who asks and the book. A sync is none. Most
-    clients ask for one when they know that there is news, and would pay for the guess.
-    """
+    """True for what phones ask again and again: a book's token or tag."""
     return (
         request.method == "PROPFIND" and len(request.segments) == 2 and request.depth in {"", "0"}
     )
+
+
+def reads_little(request: Request) -> bool:
+    """True for what most of them ask next: which cards have changed, or a card."""
+    if request.method == "REPORT":
+        return b"sync-collection" in request.body and b"address-data" not in request.body
+    return request.method == "GET" and len(request.segments) == 3

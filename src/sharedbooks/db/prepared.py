@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Insert, Select, TextClause, Update
+from sqlalchemy import CompoundSelect, Connection, Delete, Insert, Select, TextClause, Update
 from sqlalchemy.engine import Dialect
 
 from sharedbooks.db.failures import wrapped
@@ -31,7 +31,12 @@ class Prepared:
 
     def __init__(
         self,
-        statement: Select[*tuple[Any, ...]] | Insert | Update | Delete | TextClause,
+        statement: Select[*tuple[Any, ...]]
+        | CompoundSelect[*tuple[Any, ...]]
+        | Insert
+        | Update
+        | Delete
+        | TextClause,
         columns: Sequence[str] | None = None,
     ) -> None:
         self._statement = statement

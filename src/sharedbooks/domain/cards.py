@@ -11,6 +11,7 @@ from sharedbooks.db.pipelines import pipelined
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import cards
 from sharedbooks.db.types import now
+from sharedbooks.domain.at_once import AT_REVISION, AtOnce
 from sharedbooks.domain.book_checks import apply_policy
 from sharedbooks.domain.card_contents import OF_BOOK, Among
 from sharedbooks.domain.card_rows import RemovedCard, insert_cards, remove_rows, replace_properties
@@ -98,6 +99,7 @@ _OF_NAME = (
     cards.c.resource_name == bindparam("resource_name"),
 )
 _BY_NAME = Prepared(select(*_CARD_COLUMNS).where(*_OF_NAME))
+_BY_NAME_AT_ONCE = Prepared(select(*_CARD_COLUMNS).where(*_OF_NAME, AT_REVISION))
 _INFO_BY_NAME = Prepared(select(*_INFO_COLUMNS).where(*_OF_NAME))
 _BY_NAMES = Among(_CARD_COLUMNS, cards.c.resource_name, OF_BOOK)
 _BY_IDS = Among(_CARD_COLUMNS, cards.c.id)
@@ -159,6 +161,24 @@ def get_card(connection: Connection, book_id: int, resource_name: str) -> Card:
     if card is None:
         raise NotFound(f"There is no card {resource_name!r} in this address book.")
     return card
+
+
+def get_card_of(connection: Connection, access: BookAccess, resource_name: str) -> Card:
+    """Return the card of that name in a book; ``connection`` may be one for reading at once.
+
+    Raises:
+        NotFound: the book has no such card.
+        MoreWanted: it could not be read at once.
+    """
+    if not isinstance(connection, AtOnce):
+        return get_card(connection, access.book_id, resource_name)
+    where = {
+        "book_id": access.book_id,
+        "resource_name": resource_name,
+        "revision": access.revision,
+    }
+    [row] = connection.rows(_BY_NAME_AT_ONCE, where)
+    return Card(*row)
 
 
 def get_card_info(connection: Connection, book_id: int, resource_name: str) -> CardInfo:

@@ -1,7 +1,7 @@
 """What most requests begin with, in one statement: who asks, and the book they ask for."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -57,16 +57,3 @@ class Opening:
         if found is not None:
             self.book = access_beside(found[0].id, rows[0])
         return found
-
-
-class MoreWanted(Exception):
-    """Something is to be read beside what one statement told."""
-
-
-class _NoConnection:
-    def __getattr__(self, name: str) -> Any:
-        raise MoreWanted
-
-
-NO_CONNECTION = cast("Connection", _NoConnection())
-"""Stands for a connection where nothing more is to be read; whoever tries gets ``MoreWanted``."""

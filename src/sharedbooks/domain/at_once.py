@@ -1,0 +1,69 @@
+"""Reading without a transaction that lasts: what opens a request, and one statement more.
+
+Beginning and ending a snapshot are two journeys to a database's server, as many as most requests
+need for all that they read. The second statement is made such that it finds something only while
+the book is as the first one told it. So both tell of one moment, or everything is read again.
+"""
+
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Connection, bindparam, select
+
+from sharedbooks.db.engine import Database
+from sharedbooks.db.prepared import Parameters, Prepared
+from sharedbooks.db.schema import address_books
+
+AT_REVISION: ColumnElement[bool] = (
+    select(address_books.c.id)
+    .where(
+        address_books.c.id == bindparam("book_id"),
+        address_books.c.revision == bindparam("revision"),
+    )
+    .exists()
+)
+"""A condition for the second statement: the book is at that revision still."""
+
+
+class MoreWanted(Exception):
+    """What was read at once is not enough, or would not be of one moment."""
+
+
+class _NoConnection:
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        raise MoreWanted
+
+
+NO_CONNECTION = cast("Connection", _NoConnection())
+"""Stands for a connection where nothing more is to be read; whoever tries gets ``MoreWanted``."""
+
+
+class AtOnce(_NoConnection):
+    """Stands for a connection where one statement more is to be read, and one that is made for it.
+
+    Args:
+        database: where it is read.
+    """
+
+    __slots__ = ("_database",)
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def rows(self, statement: Prepared, parameters: Parameters) -> list[Any]:
+        """Return the rows of a statement that asks for ``AT_REVISION``.
+
+        Raises:
+            MoreWanted: there are none, be it because the book has changed meanwhile.
+            StoreBusy: the database cannot be reached.
+        """
+        rows = self._database.read_statement(statement, parameters)
+        if not rows:
+            raise MoreWanted
+        return rows
+
+
+def at_once(database: Database) -> Connection:
+    """Return what handlers take for a connection, and may read from at once."""
+    return cast("Connection", AtOnce(database))
