@@ -39,9 +39,9 @@ test: .venv/.installed-dev ## run all tests; PYTEST_ARGS are handed to pytest
 	$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 faults: .venv/.installed-dev ## the tests of faults and attacks in their long form; takes hours
-	@scripts/install-packages $(TEST_PACKAGES)
-	$(PYTHON) -m pytest --thorough tests/attacks tests/faults tests/nodes \
-		tests/domain/test_crash.py $(PYTEST_ARGS)
+	@scripts/install-packages $(TEST_PACKAGES) debootstrap systemd-container
+	$(PYTHON) -m pytest --thorough tests/attacks tests/faults tests/nodes tests/migrations \
+		tests/domain/test_crash.py tests/service/test_installation.py $(PYTEST_ARGS)
 
 soak: .venv/.installed-dev ## a thousand phones for an hour, all they see checked; SOAK_ARGS are handed to it
 	$(PYTHON) -m benchmarks.soak $(SOAK_ARGS)
