@@ -6,6 +6,7 @@ from sqlalchemy import update
 from sharedbooks.db.engine import Database
 from sharedbooks.db.schema import mounts
 from sharedbooks.domain import books, homes, principals
+from sharedbooks.domain.at_once import at_once
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.errors import AccessDenied, Conflict, InvalidName, NotFound
 from tests.support.factories import (
@@ -122,9 +123,31 @@ def test_nothing_to_mount_is_seen_without_writing(database: Database) -> None:
     with database.read() as connection:
         assert not homes.is_complete(connection, user)
         assert homes.list_home(connection, user.id) == []
+        with pytest.raises(NotFound):
+            homes.list_complete_home(connection, user.id)
     look_home(database, user)
     with database.read() as connection:
         assert homes.is_complete(connection, user)
+        assert homes.list_complete_home(connection, user.id) == homes.list_home(connection, user.id)
+
+
+def test_what_a_complete_home_lists(database: Database) -> None:
+    user, colleague = make_user(database), make_user(database, "bob")
+    group = make_group(database, "crew", [user])
+    own, shown = make_own_book(database, user, "own"), make_book(database, "shown")
+    hidden = make_book(database, "hidden")
+    make_own_book(database, colleague, "theirs")
+    for book in (shown, hidden):
+        give(database, book, group, Privilege.WRITE)
+    look_home(database, user)
+    with database.write() as connection:
+        connection.execute(update(mounts).where(mounts.c.book_id == hidden.id).values(hidden=True))
+    with database.read() as connection:
+        listed = homes.list_complete_home(connection, user.id)
+        assert listed == homes.list_home(connection, user.id)
+    assert {access.name for access in listed} == {own.name, "shown"}
+    assert listed[-1].name == "shown"
+    assert homes.list_complete_home(at_once(database), user.id) == listed
 
 
 def test_name_is_stable_over_revocation_and_new_grant(database: Database) -> None:

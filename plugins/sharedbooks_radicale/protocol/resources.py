@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sharedbooks.domain.acquaintances import find_acquaintance
 from sharedbooks.domain.book_titles import distinguish
 from sharedbooks.domain.cards import get_card
-from sharedbooks.domain.homes import BookAccess, is_complete, list_home
+from sharedbooks.domain.homes import BookAccess, list_complete_home, list_home
 from sharedbooks.domain.principals import Principal, PrincipalKind
 from sharedbooks.errors import NotFound
 from sharedbooks_radicale.protocol.acl import ACL, read_acls
@@ -134,11 +134,9 @@ def iterate_books(
     Raises:
         NotFound: the home lacks one that was granted meanwhile.
     """
-    user = call.member.user
-    if not is_complete(connection, user):
-        # Caught where writing is possible; the books get their place and this is asked again.
-        raise NotFound("A book was granted and has no place in the home yet.")
-    home = distinguish(list_home(connection, user.id))
+    # What is raised is caught where writing is possible; the books get their place, and this is
+    # asked again.
+    home = distinguish(list_complete_home(connection, call.member.user.id))
     yield from _book_resources(connection, call, home, wanted)
 
 

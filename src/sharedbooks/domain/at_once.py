@@ -1,8 +1,9 @@
 """Reading without a transaction that lasts: what opens a request, and one statement more.
 
 Beginning and ending a snapshot are two journeys to a database's server, as many as most requests
-need for all that they read. The second statement is made such that it finds something only while
-the book is as the first one told it. So both tell of one moment, or everything is read again.
+need for all that they read. A second statement about a book is made such that it finds something
+only while the book is as the first one told it. So both tell of one moment, or everything is read
+again. One about a home tells all that is told of it, privileges included.
 """
 
 from typing import Any, cast
@@ -21,7 +22,7 @@ AT_REVISION: ColumnElement[bool] = (
     )
     .exists()
 )
-"""A condition for the second statement: the book is at that revision still."""
+"""A condition for a second statement about a book: it is at that revision still."""
 
 
 class MoreWanted(Exception):
@@ -52,7 +53,7 @@ class AtOnce(_NoConnection):
         self._database = database
 
     def rows(self, statement: Prepared, parameters: Parameters) -> list[Any]:
-        """Return the rows of a statement that asks for ``AT_REVISION``.
+        """Return the rows of a statement that asks for ``AT_REVISION``, or needs no book.
 
         Raises:
             MoreWanted: there are none, be it because the book has changed meanwhile.

@@ -18,10 +18,10 @@ from sqlalchemy import (
     Select,
     bindparam,
     delete,
-    false,
     insert,
     literal_column,
     select,
+    true,
     update,
 )
 
@@ -29,6 +29,7 @@ from sharedbooks.db.pipelines import pipelined
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import ORGANISATION_ID, address_books, mounts, principals
 from sharedbooks.db.types import json_text, now, read_json
+from sharedbooks.domain.at_once import AtOnce
 from sharedbooks.domain.books import add_book, delete_book, get_book_by_id, lock_book, set_book
 from sharedbooks.domain.grants import effective_privilege, granted_books
 from sharedbooks.domain.principals import Principal, lock_principal
@@ -139,7 +140,7 @@ def access_beside(user_id: int, row: tuple[Any, ...]) -> BookAccess | None:
 
 
 _WIDTH = len(_access_columns(bindparam("user_id")))
-_ID, _PRIVILEGE = 0, 11
+_ID, _NAME, _PRIVILEGE = 0, 4, 11
 
 
 _BY_NAME = Prepared(_select_access().where(mounts.c.name == bindparam("name")))
@@ -153,9 +154,15 @@ _LOCK_BY_NAME = Prepared(
     )
     .with_for_update(of=address_books, key_share=True)
 )
-_LISTED = Prepared(
-    _select_access()
-    .where(granted_books(), mounts.c.hidden == false())
+# A book without a place in the home has no name there.
+_LISTED_OR_UNMOUNTED = Prepared(
+    select(*_access_columns(bindparam("user_id")))
+    .outerjoin(
+        mounts,
+        (mounts.c.book_id == address_books.c.id) & (mounts.c.principal_id == bindparam("user_id")),
+    )
+    .join(_OWNERS, _OWNERS.c.id == address_books.c.owner_id)
+    .where(granted_books(), address_books.c.deletion == 0, mounts.c.hidden.is_not(true()))
     .order_by(mounts.c.position, mounts.c.name)
 )
 _UNMOUNTED = (
@@ -256,7 +263,25 @@ def open_for_writing(connection: Connection, user_id: int, name: str) -> BookAcc
 
 def list_home(connection: Connection, user_id: int) -> list[BookAccess]:
     """Return the books a user sees in their home, their own first."""
-    return [_access(user_id, row) for row in _LISTED.all(connection, {"user_id": user_id})]
+    rows = _LISTED_OR_UNMOUNTED.all(connection, {"user_id": user_id})
+    return [_access(user_id, row) for row in rows if row[_NAME] is not None]
+
+
+def list_complete_home(connection: Connection, user_id: int) -> list[BookAccess]:
+    """Return what ``list_home`` does; ``connection`` may be one for reading at once.
+
+    Raises:
+        NotFound: a book was granted and has no place in the home yet.
+        MoreWanted: it could not be read at once.
+    """
+    where = {"user_id": user_id}
+    if isinstance(connection, AtOnce):
+        rows = connection.rows(_LISTED_OR_UNMOUNTED, where)
+    else:
+        rows = _LISTED_OR_UNMOUNTED.all(connection, where)
+    if any(row[_NAME] is None for row in rows):
+        raise NotFound("A book was granted and has no place in the home yet.")
+    return [_access(user_id, row) for row in rows]
 
 
 def is_complete(connection: Connection, user: Principal) -> bool:
