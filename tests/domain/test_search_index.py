@@ -77,6 +77,17 @@ def test_each_text_is_looked_for_in_its_own_property_and_beyond_every_cut(device
     }
 
 
+def test_a_text_that_very_many_values_hold_is_found_where_it_is_looked_for(device: Device) -> None:
+    for number in range(12):
+        addresses = [f"EMAIL:common.{each}@example.org" for each in range(100)]
+        device.put(f"{number}.vcf", vcard(str(number), "violet", *addresses))
+    device.put("named.vcf", vcard("named", "Uncommon"))
+    for said in ("common", "uncommon"):
+        assert _found(device, said) == {"named.vcf"}
+    address = PropFilter("EMAIL", texts=(TextMatch("common"),))
+    assert _matching(device, CardFilter((address,))) == {f"{number}.vcf" for number in range(12)}
+
+
 @pytest.mark.parametrize("then", [lambda _device: None, _settle], ids=["waiting", "settled"])
 def test_a_deleted_card_leaves_its_id_to_another(
     device: Device, then: Callable[[Device], None]
