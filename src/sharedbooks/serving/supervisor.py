@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from sharedbooks.errors import ConfigProblem, ServerFailed
 from sharedbooks.serving.listening import check_tls_files, listening
+from sharedbooks.serving.memory import share_arenas
 from sharedbooks.serving.notify import Notifier
 from sharedbooks.serving.options import ServeOptions
 from sharedbooks.serving.watchdog import Heartbeat, Watchdog
@@ -64,6 +65,7 @@ def serve(target: str, options: ServeOptions, on_ready: Callable[[], None] | Non
         ServerFailed: a worker could not load the application, or workers keep dying.
     """
     multiprocessing.set_start_method("fork", force=True)
+    share_arenas()
     check_tls_files(options)
     notifier = Notifier.take_from(os.environ)
     with listening(options) as listeners:
