@@ -57,8 +57,6 @@ def postgresql_arguments(url: URL, limits: Limits, *, writing: bool) -> dict[str
         settings["lock_timeout"] = _milliseconds(limits.busy)
     else:
         settings["default_transaction_read_only"] = 1
-        # To compile a statement takes longer than to run any that a request needs.
-        settings["jit"] = 0
     statement = limits.statement(writing=writing)
     if limits.answer is not None and statement is not None:
         settings["statement_timeout"] = _milliseconds(statement)

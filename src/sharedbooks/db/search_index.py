@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, bindparam, column, delete, insert, select, table, text
 
-from sharedbooks.db.prepared import Parameters, Prepared
+from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import card_properties
 
 TRIGRAM = 3
@@ -43,35 +43,6 @@ _WITH_TEXT_OR_MARK = Prepared(
         " WHERE book_id = :book_id AND name = ANY(:marks)"
     )
 )
-# The same, planned once for all texts: to plan for one takes longer than to find it. So the planner
-# sees nothing of what is asked, and has to find texts by their trigrams and marks by their names
-# (OFFSET 0 keeps that apart). Of a text that too many values hold it tells that alone.
-_BY_TRIGRAMS_OR_MARK = Prepared(
-    text(
-        """
-        WITH asked AS MATERIALIZED (
-            SELECT CAST(:book_id AS bigint) AS book, CAST(:pattern AS text) AS pattern,
-                CAST(:names AS text[]) AS names, CAST(:marks AS text[]) AS marks
-        ), found AS MATERIALIZED (
-            SELECT book_id, name, card_id FROM card_properties
-            WHERE value LIKE (SELECT pattern FROM asked) LIMIT (SELECT 1000)
-        )
-        SELECT found.name, found.card_id FROM found JOIN asked ON found.book_id = asked.book
-        WHERE found.name = ANY(asked.names)
-        UNION ALL
-        SELECT marked.name, marked.card_id
-        FROM unnest((SELECT marks FROM asked)) AS mark CROSS JOIN LATERAL (
-            SELECT name, card_id FROM card_properties
-            WHERE book_id = (SELECT book FROM asked) AND name = mark OFFSET 0
-        ) AS marked
-        UNION ALL
-        SELECT '', 0 WHERE (SELECT count(*) FROM found) = 1000
-        """
-    )
-)
-_TOO_MANY = ("", 0)
-_SURE_TRIGRAM = re.compile("[0-9a-z]{3}")
-"""A text with one is found by trigrams in every locale."""
 _TRIGRAM_INDEX = (
     "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()"
     " AND indexname = 'ix_card_properties_trigrams'"
@@ -259,18 +230,11 @@ class BookIndex:
                 "pattern": _pattern(folded),
             }
             found: dict[str, set[int]] = {name: set() for name in self._marks}
-            for name, card_id in self._rows_by_property(folded, where):
+            for name, card_id in _WITH_TEXT_OR_MARK.all(self._connection, where):
                 found.setdefault(name, set()).add(card_id)
             self._marked = {name: found[name] for name in self._marks}
             self._by_property[folded] = found
         return self._by_property[folded]
-
-    def _rows_by_property(self, folded: str, where: Parameters) -> list[tuple[str, int]]:
-        if _SURE_TRIGRAM.search(folded):
-            rows = _BY_TRIGRAMS_OR_MARK.all(self._connection, where)
-            if _TOO_MANY not in rows:
-                return rows
-        return _WITH_TEXT_OR_MARK.all(self._connection, where)
 
 
 def _pattern(folded: str) -> str:
