@@ -84,7 +84,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "foreign_keys = ON",
         "temp_store = MEMORY",
         # A worker has many connections that read. What one of them lacks here, the kernel has.
-        "cache_size = -4000",
+        "cache_size = -2000",
     ):
         connection.execute(f"PRAGMA {pragma}")
 
