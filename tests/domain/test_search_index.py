@@ -114,3 +114,16 @@ def test_changes_do_not_wait_without_end(device: Device) -> None:
     _settle(device)
     assert _waiting(device) == 0
     assert len(_found(device, "orange")) == 100
+
+
+@pytest.mark.databases("postgresql")
+def test_few_new_entries_wait_to_go_into_the_index(device: Device) -> None:
+    """Each search reads all that wait."""
+    chance = random.Random(7)
+    for number in range(60):
+        note = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz ", k=2000))
+        device.put(f"{number}.vcf", vcard(f"{number}", f"Ann {number}", f"NOTE:{note}"))
+    with device.database.write() as connection:
+        index = "SELECT gin_clean_pending_list('ix_card_properties_trigrams')"
+        pages = connection.execute(text(index)).scalar_one()
+    assert pages * 8 <= 256 + 64

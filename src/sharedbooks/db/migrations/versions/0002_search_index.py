@@ -36,7 +36,8 @@ def _index_trigrams(connection: sa.Connection) -> None:
         _logger.warning(
             "The extension pg_trgm could not be created, so searches read more than they need;"
             " the database's owner can do both: CREATE EXTENSION pg_trgm; CREATE INDEX"
-            " ix_card_properties_trigrams ON card_properties USING gin (value gin_trgm_ops);"
+            " ix_card_properties_trigrams ON card_properties USING gin (value gin_trgm_ops)"
+            " WITH (gin_pending_list_limit = 256);"
         )
         return
     op.execute(
