@@ -10,9 +10,10 @@ from radicale.app import Application as RadicaleApplication
 from sqlalchemy import Connection
 
 from sharedbooks.domain.at_once import NO_CONNECTION, MoreWanted, at_once
+from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.credentials import UserWithCredentials, find_user_with_credentials
 from sharedbooks.domain.directory_login import DirectoryWanted
-from sharedbooks.domain.homes import BookAccess, complete_home, is_complete
+from sharedbooks.domain.homes import complete_home, is_complete
 from sharedbooks.domain.login import Member
 from sharedbooks.domain.opening import FindUser, Opening
 from sharedbooks.errors import NotFound, SharedbooksError, StoreBusy, Unauthenticated

@@ -16,9 +16,10 @@ from radicale.xmlutils import make_clark, make_human_tag
 from sqlalchemy import Connection
 
 from sharedbooks.domain import cards
+from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.changes import changes_since, sync_token
 from sharedbooks.domain.history import Actor
-from sharedbooks.domain.homes import BookAccess, delete_own_book, describe_book
+from sharedbooks.domain.homes import delete_own_book, describe_book
 from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import Principal, get_user, lock_principal, set_properties
 from sharedbooks.errors import AccessDenied, InvalidName, InvalidSyncToken, StoreFull

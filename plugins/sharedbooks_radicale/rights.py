@@ -4,7 +4,7 @@ from radicale.config import Configuration
 from radicale.rights import BaseRights
 from sqlalchemy import Connection
 
-from sharedbooks.domain.homes import find_book
+from sharedbooks.domain.book_access import find_book
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.runtime import Runtime
 from sharedbooks_radicale.scope import current_session

@@ -4,9 +4,9 @@ import pytest
 
 from sharedbooks.db.engine import Database
 from sharedbooks.domain.at_once import MoreWanted, at_once
+from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.cards import get_card_of
 from sharedbooks.domain.changes import changes_since, sync_token
-from sharedbooks.domain.homes import BookAccess
 from sharedbooks.domain.principals import PrincipalKind, find_principal
 from sharedbooks.errors import NotFound
 from tests.support.factories import Device, vcard

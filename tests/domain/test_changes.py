@@ -2,7 +2,8 @@ import pytest
 from sqlalchemy import select
 
 from sharedbooks.db.schema import removed_names
-from sharedbooks.domain import books, cards, homes
+from sharedbooks.domain import books, cards
+from sharedbooks.domain.book_access import get_book
 from sharedbooks.domain.changes import Changes, changes_since, raise_revision
 from sharedbooks.errors import InvalidSyncToken
 from tests.support.factories import Device, make_own_book, vcard
@@ -192,7 +193,7 @@ def test_token_and_changes_are_of_one_moment(device: Device) -> None:
     """What is written while a sync reads is for the next sync, never lost between two."""
     _fill(device, 2)
     with device.database.read() as connection:
-        book = homes.get_book(connection, device.user.id, device.book)
+        book = get_book(connection, device.user.id, device.book)
         device.put("2.vcf", vcard("2"))
         device.delete("0.vcf")
         told = changes_since(connection, book.book_id, book.sync_key, book.revision, "")

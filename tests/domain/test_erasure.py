@@ -10,6 +10,7 @@ from sharedbooks.db import schema
 from sharedbooks.db.search_index import settle_texts
 from sharedbooks.domain import books, credentials, homes
 from sharedbooks.domain.audit import Event, iterate_events, log_event
+from sharedbooks.domain.book_access import get_book
 from sharedbooks.domain.changes import changes_since
 from sharedbooks.domain.erasure import (
     Erased,
@@ -88,7 +89,7 @@ def test_every_place_is_found(ann: Device) -> None:
         credentials.add_device(connection, carol, f"phone of {MAIL}")
         homes.describe_book(
             connection,
-            homes.get_book(connection, carol.id, own.name),
+            get_book(connection, carol.id, own.name),
             display_name=f"Not for {MAIL}",
             description=None,
             properties={},

@@ -19,8 +19,8 @@ from sharedbooks.db.schema import (
     mounts,
     removed_names,
 )
+from sharedbooks.domain.book_access import open_for_writing
 from sharedbooks.domain.history import Action, Change, record
-from sharedbooks.domain.homes import open_for_writing
 from sharedbooks.domain.principals import lock_principal
 from sharedbooks.errors import Conflict, StoreBusy, StoreFull
 from tests.support.factories import Device, make_own_book, make_user, vcard

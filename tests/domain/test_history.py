@@ -3,9 +3,9 @@ from sqlalchemy import select
 
 from sharedbooks.db.schema import card_versions
 from sharedbooks.domain import books
+from sharedbooks.domain.book_access import open_for_writing
 from sharedbooks.domain.cards import put_card
 from sharedbooks.domain.history import Action, Actor, list_versions
-from sharedbooks.domain.homes import open_for_writing
 from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.errors import PreconditionFailed

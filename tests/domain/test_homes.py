@@ -7,6 +7,7 @@ from sharedbooks.db.engine import Database
 from sharedbooks.db.schema import mounts
 from sharedbooks.domain import books, homes, principals
 from sharedbooks.domain.at_once import at_once
+from sharedbooks.domain.book_access import BookAccess, get_book, open_for_writing
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.errors import AccessDenied, Conflict, InvalidName, NotFound
 from tests.support.factories import (
@@ -32,12 +33,12 @@ def _describe(
     display_name: str | None = None,
     description: str | None = None,
     **properties: str | None,
-) -> homes.BookAccess:
+) -> BookAccess:
     named = {f"{{urn:x}}{key}": value for key, value in properties.items()}
     with device.database.write() as connection:
         homes.describe_book(
             connection,
-            homes.open_for_writing(connection, device.user.id, device.book),
+            open_for_writing(connection, device.user.id, device.book),
             display_name=display_name,
             description=description,
             properties=named,
@@ -112,9 +113,9 @@ def test_granted_books_appear_and_go_by_themselves(database: Database) -> None:
     assert look_home(database, user) == {}
     for name in ("own", "crew"):
         with pytest.raises(NotFound), database.read() as connection:
-            homes.get_book(connection, user.id, name)
+            get_book(connection, user.id, name)
         with pytest.raises(NotFound), database.write() as connection:
-            homes.open_for_writing(connection, user.id, name)
+            open_for_writing(connection, user.id, name)
 
 
 def test_nothing_to_mount_is_seen_without_writing(database: Database) -> None:

@@ -2,7 +2,8 @@ import pytest
 from sqlalchemy import Connection, update
 
 from sharedbooks.db.schema import address_books, card_versions
-from sharedbooks.domain import books, cards, homes
+from sharedbooks.domain import books, cards
+from sharedbooks.domain.book_access import open_for_writing
 from sharedbooks.domain.book_restore import restore_book_to
 from sharedbooks.domain.mass_deletion import DeletionWatch, MassDeletion
 from sharedbooks.domain.privileges import Privilege
@@ -20,7 +21,7 @@ def _delete(device: Device, *numbers: int, watch: DeletionWatch = WATCH) -> list
     """Delete cards as a phone does, and return what was noticed."""
 
     def work(connection: Connection, name: str) -> MassDeletion | None:
-        access = homes.open_for_writing(connection, device.user.id, device.book)
+        access = open_for_writing(connection, device.user.id, device.book)
         cards.delete_card(connection, access, name, device.actor)
         return watch.look(connection, access.book_id, device.actor)
 

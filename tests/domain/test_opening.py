@@ -5,8 +5,8 @@ import pytest
 from sharedbooks.db.engine import Database
 from sharedbooks.domain import books, credentials, principals
 from sharedbooks.domain.at_once import NO_CONNECTION, MoreWanted
+from sharedbooks.domain.book_access import BookAccess, find_book
 from sharedbooks.domain.credentials import UserWithCredentials, find_user_with_credentials
-from sharedbooks.domain.homes import BookAccess, find_book
 from sharedbooks.domain.opening import Opening
 from sharedbooks.domain.principals import Principal
 from sharedbooks.domain.privileges import Privilege

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from sharedbooks.db.engine import Database
 from sharedbooks.domain import books, grants, homes, principals
+from sharedbooks.domain.book_access import open_for_writing
 from sharedbooks.domain.principals import PrincipalKind
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.errors import Conflict, NotFound, PreconditionFailed, SharedbooksError, UidConflict
@@ -169,7 +170,7 @@ def test_grant_revoked_while_a_writer_waits(processes: list[Database]) -> None:
     book = processes[0].run_read(books.list_books)[0]
     with ThreadPoolExecutor(1) as pool:
         with processes[0].write() as connection:
-            homes.open_for_writing(connection, device.user.id, device.book)
+            open_for_writing(connection, device.user.id, device.book)
             waiting = pool.submit(other.put, "ann.vcf", vcard())
             time.sleep(0.1)
             assert not waiting.done()

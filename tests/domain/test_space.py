@@ -1,5 +1,6 @@
 from sharedbooks.db.engine import Database
 from sharedbooks.domain import homes
+from sharedbooks.domain.book_access import get_book
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.domain.space import used_octets
 from tests.support.factories import (
@@ -24,7 +25,7 @@ def test_only_cards_in_own_living_books_take_space(database: Database) -> None:
     for book, octets in (("contacts", small), ("friends", large), ("old", large), ("sales", large)):
         Device(database, alice, book).put("card.vcf", octets)
     with database.write() as connection:
-        homes.delete_own_book(connection, homes.get_book(connection, alice.id, "old"))
+        homes.delete_own_book(connection, get_book(connection, alice.id, "old"))
     used = len(small) + len(large)
     assert database.run_read(lambda c: used_octets(c, alice.id)) == used
     Device(database, alice, "friends").delete("card.vcf")

@@ -18,9 +18,9 @@ from hypothesis.stateful import (
 from sqlalchemy import Connection
 
 from sharedbooks.db.engine import Database
-from sharedbooks.domain import bulk, cards, changes, homes
+from sharedbooks.domain import bulk, cards, changes
+from sharedbooks.domain.book_access import BookAccess, get_book, open_for_writing
 from sharedbooks.domain.history import Actor
-from sharedbooks.domain.homes import BookAccess
 from sharedbooks.domain.prepared_cards import PreparedCard, prepare_card
 from sharedbooks.domain.principals import Principal
 from tests.support.factories import MAX_CARD_SIZE, make_own_book, make_user, vcard
@@ -118,7 +118,7 @@ class SyncMachine(RuleBasedStateMachine):
     @rule(steps=st.lists(ONE_STEP, min_size=1, max_size=3))
     def write(self, steps: list[Step]) -> None:
         with self.database.write() as connection:
-            access = homes.open_for_writing(connection, self.user.id, self.book)
+            access = open_for_writing(connection, self.user.id, self.book)
             for step in steps:
                 self.take(step, connection, access)
         self.take_token()
@@ -127,7 +127,7 @@ class SyncMachine(RuleBasedStateMachine):
     def fail(self, steps: list[Step]) -> None:
         before = deepcopy(self.model)
         with self.database.write() as connection:
-            access = homes.open_for_writing(connection, self.user.id, self.book)
+            access = open_for_writing(connection, self.user.id, self.book)
             for step in steps:
                 self.take(step, connection, access)
             connection.rollback()
@@ -137,7 +137,7 @@ class SyncMachine(RuleBasedStateMachine):
     def import_cards(self, texts: dict[str, str]) -> None:
         prepared = [_prepare(uid, text) for uid, text in texts.items()]
         with self.database.write() as connection:
-            access = homes.open_for_writing(connection, self.user.id, self.book)
+            access = open_for_writing(connection, self.user.id, self.book)
             bulk.store_cards(connection, access.book_id, self.actor, prepared)
             for card in prepared:
                 name = cards.find_name_of_uid(connection, access.book_id, card.card_uid)
@@ -166,7 +166,7 @@ class SyncMachine(RuleBasedStateMachine):
             model.store(step.new_name, uid, content_hash)
 
     def take_token(self) -> None:
-        access = self.database.run_read(lambda c: homes.get_book(c, self.user.id, self.book))
+        access = self.database.run_read(lambda c: get_book(c, self.user.id, self.book))
         token = changes.sync_token(access.sync_key, access.revision)
         if self.given and self.given[-1].moment == self.model.clock:
             assert token == self.given[-1].token, "nothing changed, and the token did"
@@ -177,7 +177,7 @@ class SyncMachine(RuleBasedStateMachine):
     @invariant()
     def every_token_tells_exactly_what_changed(self) -> None:
         with self.database.read() as connection:
-            access = homes.get_book(connection, self.user.id, self.book)
+            access = get_book(connection, self.user.id, self.book)
             for given in (*self.given, Given("", 0, {})):
                 told = self.ask(connection, access, given.token)
                 assert not told.truncated
@@ -189,7 +189,7 @@ class SyncMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         with self.database.read() as connection:
-            access = homes.get_book(connection, self.user.id, self.book)
+            access = get_book(connection, self.user.id, self.book)
             for given in (*self.given, Given("", 0, {})):
                 for size in PAGE_SIZES:
                     pages = list(self.ask_in_pages(connection, access, given.token, size))

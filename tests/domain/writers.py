@@ -10,7 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from sharedbooks.db.engine import Database
-from sharedbooks.domain import homes, principals
+from sharedbooks.domain import principals
+from sharedbooks.domain.book_access import get_book
 from sharedbooks.domain.cards import iterate_cards
 from sharedbooks.domain.changes import sync_token
 from sharedbooks.domain.prepared_cards import hash_content
@@ -52,7 +53,7 @@ def read_count(octets: bytes) -> int:
 def look(device: Device) -> Sight:
     """Return the book as it is now."""
     with device.database.read() as connection:
-        access = homes.get_book(connection, device.user.id, device.book)
+        access = get_book(connection, device.user.id, device.book)
         found = iterate_cards(connection, access.book_id)
         hashes = {card.resource_name: card.content_hash for card in found}
         return Sight(access.revision, sync_token(access.sync_key, access.revision), hashes)

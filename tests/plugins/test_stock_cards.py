@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from sharedbooks.db.engine import Database
-from sharedbooks.domain import homes
+from sharedbooks.domain.book_access import open_for_writing
 from sharedbooks.domain.books import Book
 from sharedbooks.domain.cards import put_card
 from sharedbooks.domain.history import Actor, list_versions
@@ -20,7 +20,7 @@ from tests.plugins.stock import MASS_DELETION, MAX_CARD_SIZE, StockMember, Stock
 def store(database: Database, user: Principal, book: Book, name: str, octets: bytes) -> None:
     """Store octets as ``sharedbooks serve`` does, past Radicale."""
     with database.write() as connection:
-        access = homes.open_for_writing(connection, user.id, book.name)
+        access = open_for_writing(connection, user.id, book.name)
         card = prepare_card(octets, max_size=MAX_CARD_SIZE)
         put_card(connection, access, name, card, Actor(user.id, user.name, "", ""))
 

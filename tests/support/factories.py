@@ -8,12 +8,12 @@ from sqlalchemy import Connection, update
 from sharedbooks.db.engine import Database
 from sharedbooks.db.schema import principals as principal_table
 from sharedbooks.domain import books, cards, changes, grants, homes, principals
+from sharedbooks.domain.book_access import BookAccess, get_book, open_for_writing
 from sharedbooks.domain.books import Book
 from sharedbooks.domain.cards import Card, Stored
 from sharedbooks.domain.changes import Changes
 from sharedbooks.domain.conditions import Conditions
 from sharedbooks.domain.history import Actor, CardVersion, list_versions
-from sharedbooks.domain.homes import BookAccess
 from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import Principal, PrincipalKind
 from sharedbooks.domain.privileges import Privilege
@@ -115,7 +115,7 @@ class Device:
 
     def access(self) -> BookAccess:
         """The book as the user sees it now."""
-        return self.database.run_read(lambda c: homes.get_book(c, self.user.id, self.book))
+        return self.database.run_read(lambda c: get_book(c, self.user.id, self.book))
 
     def put(
         self,
@@ -130,7 +130,7 @@ class Device:
         conditions = _conditions(if_match, if_none_match)
 
         def work(connection: Connection) -> Stored:
-            access = homes.open_for_writing(connection, self.user.id, self.book)
+            access = open_for_writing(connection, self.user.id, self.book)
             return cards.put_card(connection, access, name, prepared, self.actor, conditions)
 
         return self.database.run_write(work, short=True)
@@ -140,7 +140,7 @@ class Device:
         conditions = _conditions(if_match, None)
 
         def work(connection: Connection) -> None:
-            access = homes.open_for_writing(connection, self.user.id, self.book)
+            access = open_for_writing(connection, self.user.id, self.book)
             cards.delete_card(connection, access, name, self.actor, conditions)
 
         self.database.run_write(work, short=True)
@@ -149,10 +149,8 @@ class Device:
         """Move a card to another name, or to another book of the home."""
 
         def work(connection: Connection) -> Stored:
-            source = homes.open_for_writing(connection, self.user.id, self.book)
-            target = (
-                source if book is None else homes.open_for_writing(connection, self.user.id, book)
-            )
+            source = open_for_writing(connection, self.user.id, self.book)
+            target = source if book is None else open_for_writing(connection, self.user.id, book)
             return cards.move_card(connection, source, name, target, new_name, self.actor)
 
         return self.database.run_write(work)
@@ -160,7 +158,7 @@ class Device:
     def find(self, name: str) -> Card | None:
         """Return a card, or None."""
         with self.database.read() as connection:
-            access = homes.get_book(connection, self.user.id, self.book)
+            access = get_book(connection, self.user.id, self.book)
             return cards.find_card(connection, access.book_id, name)
 
     def get(self, name: str) -> Card:
@@ -172,14 +170,14 @@ class Device:
     def contents(self) -> dict[str, str]:
         """Return the hash of every card, by name, as a client knows the book after a sync."""
         with self.database.read() as connection:
-            access = homes.get_book(connection, self.user.id, self.book)
+            access = get_book(connection, self.user.id, self.book)
             found = cards.iterate_cards(connection, access.book_id)
             return {card.resource_name: card.content_hash for card in found}
 
     def changes(self, token: str = "", limit: int | None = None) -> Changes:
         """Return the changes of the book since ``token``."""
         with self.database.read() as connection:
-            book = homes.get_book(connection, self.user.id, self.book)
+            book = get_book(connection, self.user.id, self.book)
             return changes.changes_since(
                 connection, book.book_id, book.sync_key, book.revision, token, limit
             )

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
+from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.grantees import Grantee, list_grantees
-from sharedbooks.domain.homes import BookAccess
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks_radicale.protocol.hrefs import principal_href
 from sharedbooks_radicale.protocol.privileges import privilege_names

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection
 
 from sharedbooks.db.engine import Database
-from sharedbooks.domain.homes import BookAccess, get_book
+from sharedbooks.domain.book_access import BookAccess, get_book
 from sharedbooks.domain.login import Member
 from sharedbooks.domain.mass_deletion import DeletionWatch
 from sharedbooks.errors import NotFound

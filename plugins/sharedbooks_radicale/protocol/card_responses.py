@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.card_contents import CardContent, get_contents, iterate_contents
 from sharedbooks.domain.cards import (
     Card,
@@ -21,7 +22,6 @@ from sharedbooks.domain.cards import (
     list_hashes,
 )
 from sharedbooks.domain.changes import Changes
-from sharedbooks.domain.homes import BookAccess
 from sharedbooks_radicale.protocol.call import Call
 from sharedbooks_radicale.protocol.hrefs import (
     all_plain,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from sharedbooks.domain.homes import BookAccess
+from sharedbooks.domain.book_access import BookAccess
 from sharedbooks_radicale.failures import Refused
 from sharedbooks_radicale.protocol.card_responses import CardResponses
 from sharedbooks_radicale.protocol.propstat import gone_response

@@ -11,9 +11,9 @@ from itertools import islice
 from sqlalchemy import Connection
 
 from sharedbooks.domain.acquaintances import find_acquaintance, list_acquaintances
+from sharedbooks.domain.book_access import get_book
 from sharedbooks.domain.cards import list_cards
 from sharedbooks.domain.grantees import list_grantees
-from sharedbooks.domain.homes import get_book
 from sharedbooks.domain.principals import Principal, PrincipalKind, list_groups_of
 from sharedbooks.errors import AccessDenied
 from sharedbooks.vcard.index import fold_text

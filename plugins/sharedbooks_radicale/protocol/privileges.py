@@ -1,7 +1,7 @@
 """Privileges of RFC 3744 as a member has them on each kind of resource."""
 
+from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.cards import may_edit
-from sharedbooks.domain.homes import BookAccess
 from sharedbooks.domain.privileges import Privilege
 
 _READ = ("read", "read-current-user-privilege-set")

@@ -7,9 +7,9 @@ from email.utils import formatdate
 from typing import Generic, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
+from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.cards import CardInfo, may_add
 from sharedbooks.domain.changes import sync_token
-from sharedbooks.domain.homes import BookAccess
 from sharedbooks.domain.principals import Principal
 from sharedbooks_radicale.protocol.acl import (
     ACL,

@@ -2,8 +2,9 @@
 
 from sqlalchemy import Connection
 
+from sharedbooks.domain.book_access import get_book, open_for_writing
 from sharedbooks.domain.cards import get_card_info
-from sharedbooks.domain.homes import describe_book, get_book, open_for_writing
+from sharedbooks.domain.homes import describe_book
 from sharedbooks.domain.principals import set_properties
 from sharedbooks.errors import AccessDenied
 from sharedbooks_radicale.failures import BadRequest

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from sharedbooks.domain.book_access import open_for_writing
 from sharedbooks.domain.cards import delete_card, get_card, put_card
-from sharedbooks.domain.homes import delete_own_book, open_for_writing
+from sharedbooks.domain.homes import delete_own_book
 from sharedbooks.domain.mass_deletion import MassDeletion
 from sharedbooks.domain.prepared_cards import PreparedCard, prepare_card
 from sharedbooks.errors import AccessDenied

@@ -6,7 +6,7 @@ from itertools import islice
 
 from sqlalchemy import Connection
 
-from sharedbooks.domain.homes import BookAccess
+from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.search import search_cards
 from sharedbooks_radicale.failures import BadRequest, Refused
 from sharedbooks_radicale.protocol.call import BookPath, Call

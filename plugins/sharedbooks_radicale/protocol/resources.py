@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sharedbooks.domain.acquaintances import find_acquaintance
+from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.book_titles import distinguish
 from sharedbooks.domain.cards import get_card
-from sharedbooks.domain.homes import BookAccess, list_complete_home, list_home
+from sharedbooks.domain.homes import list_complete_home, list_home
 from sharedbooks.domain.principals import Principal, PrincipalKind
 from sharedbooks.errors import NotFound
 from sharedbooks_radicale.protocol.acl import ACL, read_acls

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
+from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.changes import changes_since
-from sharedbooks.domain.homes import BookAccess
 from sharedbooks.watching.metrics import SYNC_CHANGES
 from sharedbooks_radicale.failures import Refused
 from sharedbooks_radicale.protocol.card_responses import CardResponses

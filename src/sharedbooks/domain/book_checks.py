@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import address_books
-from sharedbooks.domain.homes import BookAccess
+from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.errors import CardRefused, InvalidRule
 from sharedbooks.vcard.phones import is_country
 from sharedbooks.vcard.quality import WRONG, Problem, check_card

@@ -7,7 +7,7 @@ Apps show nothing but the display name, and some keep one book of each name only
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sharedbooks.domain.homes import BookAccess
+from sharedbooks.domain.book_access import BookAccess
 
 
 def distinguish(home: Iterable[BookAccess]) -> list[BookAccess]:

@@ -12,13 +12,13 @@ from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import cards
 from sharedbooks.db.types import now
 from sharedbooks.domain.at_once import AT_REVISION, AtOnce
+from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.book_checks import apply_policy
 from sharedbooks.domain.card_contents import OF_BOOK, Among
 from sharedbooks.domain.card_rows import RemovedCard, insert_cards, remove_rows, replace_properties
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.conditions import UNCONDITIONAL, Conditions, make_etag
 from sharedbooks.domain.history import Action, Actor, Change, record
-from sharedbooks.domain.homes import BookAccess
 from sharedbooks.domain.prepared_cards import (
     PreparedCard,
     add_uid,

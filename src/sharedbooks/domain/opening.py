@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from sharedbooks.db.engine import Database
 from sharedbooks.db.prepared import Prepared
+from sharedbooks.domain.book_access import BookAccess, access_beside, beside_user
 from sharedbooks.domain.credentials import (
     USER_WITH_CREDENTIALS,
     WITH_LOGIN_NAME,
@@ -14,7 +15,6 @@ from sharedbooks.domain.credentials import (
     find_user_with_credentials,
     with_credentials,
 )
-from sharedbooks.domain.homes import BookAccess, access_beside, beside_user
 
 FindUser: TypeAlias = Callable[[Connection, str], UserWithCredentials | None]
 """Finds the user of a login name with what they can log in with."""

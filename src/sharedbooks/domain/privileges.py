@@ -27,7 +27,7 @@ class Privilege(IntEnum):
 def cap(privilege: Privilege, *, read_only: bool) -> Privilege:
     """Return what is left of a privilege on a book, which is less if the book is read-only.
 
-    MANAGE stays, since it is about the book's name and description; see ``homes.BookAccess``.
+    MANAGE stays, since it is about the book's name and description; see ``book_access.BookAccess``.
     """
     if read_only and privilege is not Privilege.MANAGE:
         return Privilege.READ
