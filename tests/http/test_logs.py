@@ -158,8 +158,17 @@ def slow(tmp_path: Path, databases: Databases) -> Iterator[tuple[RunningServer, 
 def test_a_slow_request_is_told_with_its_statements(slow: tuple[RunningServer, World]) -> None:
     server, world = slow
     alice, book = world.shared()
-    assert alice.put(alice.path(book, "quick.vcf"), vcard("quick", "Ann Secret")).status == 201
-    assert "slow request" not in server.log
+
+    def told(name: str) -> list[str]:
+        return [x for x in server.log.splitlines() if "slow request" in x and name in x]
+
+    # Where the machine is busy one may be slow by itself.
+    statuses = [
+        alice.put(alice.path(book, f"quick-{number}.vcf"), vcard(f"{number}", "Ann Secret")).status
+        for number in range(3)
+    ]
+    assert statuses == [201, 201, 201]
+    assert len(told("quick-")) < 3
     with world.database.write() as connection:
         connection.execute(
             text("UPDATE address_books SET description = 'x' WHERE id = :id"), {"id": book.id}
@@ -171,7 +180,7 @@ def test_a_slow_request_is_told_with_its_statements(slow: tuple[RunningServer, W
     sending.join(30)
     assert sending.answer is not None
     assert sending.answer.status == 201
-    line = wait_for(lambda: [x for x in server.log.splitlines() if "slow request" in x], 10, "it")
+    line = wait_for(lambda: told("late.vcf"), 10, "it")
     assert len(line) == 1
     assert "WARNING sharedbooks.slow: " in line[0]
     assert f"PUT '{alice.path(book, 'late.vcf')}' of '{alice.name}'" in line[0]

@@ -20,12 +20,17 @@ class Flow:
     """
 
     def __init__(self, driver: Any) -> None:
+        import psycopg  # noqa: PLC0415 - an extra
+
+        self._failures = psycopg.Error
         # Else psycopg would begin by itself, and wait for it.
         driver.autocommit = True
         self._driver = driver
+        # None of the driver's own making, which may be timed: the whole commit is, elsewhere.
+        self._cursor = psycopg.Cursor(driver)
         self._pipeline = driver.pipeline()
         self._pipeline.__enter__()
-        driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        self._cursor.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
 
     def commit(self) -> None:
         """Commit, once all that is on its way has arrived.
@@ -34,7 +39,7 @@ class Flow:
             psycopg.Error: a statement failed, or the commit; nothing is written then, as long as
                 the connection is there.
         """
-        self._driver.execute("COMMIT")
+        self._cursor.execute("COMMIT")
         self._pipeline.__exit__(None, None, None)
 
     def rollback(self) -> None:
@@ -43,10 +48,8 @@ class Flow:
         Raises:
             psycopg.Error: the connection is lost.
         """
-        import psycopg  # noqa: PLC0415 - an extra
-
         # What failed first has been raised, or is of no interest.
-        with suppress(psycopg.Error):
+        with suppress(self._failures):
             self._pipeline.__exit__(None, None, None)
         self._driver.rollback()
 
