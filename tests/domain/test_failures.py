@@ -20,7 +20,9 @@ from sharedbooks.db.schema import (
     removed_names,
 )
 from sharedbooks.domain.book_access import open_for_writing
+from sharedbooks.domain.cards import put_card
 from sharedbooks.domain.history import Action, Change, record
+from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import lock_principal
 from sharedbooks.errors import Conflict, StoreBusy, StoreFull
 from tests.support.factories import Device, make_own_book, make_user, vcard
@@ -230,6 +232,39 @@ def test_connection_lost_within_the_work_is_tried_again(
     assert len(attempts) == 2
     with database.read() as connection:
         assert len(connection.execute(select(login_failures)).all()) == 1
+
+
+@pytest.mark.databases("postgresql", "mariadb")
+@pytest.mark.parametrize("when", ["before it locks", "under the lock", "before it commits"])
+def test_connection_lost_within_a_short_write(device: Device, database_url: str, when: str) -> None:
+    """It is done at the second attempt, or refused where nobody knows whether it was done."""
+    cuts = [when]
+    card = prepare_card(vcard(), max_size=10_000)
+
+    with closing(Database(database_url)) as administrator:
+
+        def cut(now: str) -> None:
+            if now in cuts:
+                cuts.remove(now)
+                administrator.run_write(_end_other_connections)
+
+        def work(connection: Connection) -> None:
+            cut("before it locks")
+            access = open_for_writing(connection, device.user.id, device.book)
+            cut("under the lock")
+            put_card(connection, access, "ann.vcf", card, device.actor)
+            cut("before it commits")
+
+        if when == "before it commits":
+            with pytest.raises(StoreBusy, match="cannot be reached"):
+                device.database.run_write(work, short=True)
+            stored = device.database.run_read(lambda c: c.execute(select(cards.c.id)).all())
+            assert stored == []
+        else:
+            device.database.run_write(work, short=True)
+    assert not cuts
+    device.put("ann.vcf", vcard())
+    assert len(device.history()) == 1
 
 
 @pytest.mark.databases("postgresql", "mariadb")

@@ -71,13 +71,17 @@ class Prepared:
         is done before the rows are wanted.
 
         Raises:
-            DBAPIError: as ``all`` does, when the rows are wanted.
+            DBAPIError: as ``all`` does, now or when the rows are wanted.
         """
         if not is_flowing(connection):
             return lambda: self.all(connection, parameters)
         text, arrange = self._for(connection.dialect)
         cursor = _cursor(connection)
-        cursor.execute(text, arrange(parameters))
+        try:
+            # What failed before this may be told here.
+            cursor.execute(text, arrange(parameters))
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise wrapped(connection, error, text) from error
 
         def rows() -> list[Any]:
             try:
