@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.client import NoAnswer
 
@@ -101,11 +102,11 @@ class Meter:
 
     def memory(self) -> dict[int, int]:
         """Return the octets of each process; what several share is divided among them (PSS)."""
-        return {process: memory_of(process)[0] for process in self.processes()}
+        return {process: memory_of(process).divided for process in self.processes()}
 
     def resident(self) -> dict[int, int]:
         """Return the octets of each process, what it shares included (RSS)."""
-        return {process: memory_of(process)[1] for process in self.processes()}
+        return {process: memory_of(process).resident for process in self.processes()}
 
 
 def _stat(process: int) -> list[str] | None:
@@ -115,15 +116,29 @@ def _stat(process: int) -> list[str] | None:
         return None
 
 
-def memory_of(process: int) -> tuple[int, int]:
-    """Return PSS and RSS of a process in octets; zeros if it has ended."""
-    found = {"Pss": 0, "Rss": 0}
+class Memory(NamedTuple):
+    """Memory of a process, in octets.
+
+    Attributes:
+        divided: what several share is divided among them (PSS).
+        resident: what it shares included (RSS).
+        anonymous: the part of it that no file backs, which is what a leak adds to.
+    """
+
+    divided: int
+    resident: int
+    anonymous: int
+
+
+def memory_of(process: int) -> Memory:
+    """Return the memory of a process; zeros if it has ended."""
+    found = {"Pss": 0, "Rss": 0, "Anonymous": 0}
     with suppress(FileNotFoundError, ProcessLookupError):
         for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
             name, _, value = line.partition(":")
             if name in found:
                 found[name] = int(value.split()[0]) * 1024
-    return found["Pss"], found["Rss"]
+    return Memory(found["Pss"], found["Rss"], found["Anonymous"])
 
 
 @contextmanager

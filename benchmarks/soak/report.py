@@ -31,7 +31,7 @@ def markdown(soak: Soak) -> str:
     sections = [
         _facts(soak, seconds),
         _table(
-            ("Process", "lived, min", "PSS first", "last", "most, MiB", "growth, MiB/h",
+            ("Process", "lived, min", "memory first", "last", "most, MiB", "growth, MiB/h",
              "files", "sockets, most", "threads"),
             [_course_row(course, number) for number, course in enumerate(courses(looks))],
         ),
@@ -122,9 +122,9 @@ def _course_row(course: Course, number: int) -> tuple[str, ...]:
     return (
         "main" if number == 0 else f"worker {course.process}",
         f"{course.seconds / 60:.1f}",
-        f"{course.first.private / _MIB:.1f}",
-        f"{course.last.private / _MIB:.1f}",
-        f"{course.private_most / _MIB:.1f}",
+        f"{course.first.anonymous / _MIB:.1f}",
+        f"{course.last.anonymous / _MIB:.1f}",
+        f"{course.anonymous_most / _MIB:.1f}",
         f"{course.growth / _MIB:+.1f}" if course.judged else "",
         f"{course.first.files} → {course.last.files}",
         f"{course.sockets_most}",
@@ -186,7 +186,7 @@ def _line(soak: Soak) -> str:
         done = sum(phone.sent > 0 for phone in soak.phones)
         return f"{soak.phase}: {done} of {len(soak.phones)}, {soak.tally.wrong} wrong"
     look = soak.watch.looks[-1]
-    memory = " ".join(f"{seen.private / _MIB:.1f}" for seen in look.processes.values())
+    memory = " ".join(f"{seen.anonymous / _MIB:.1f}" for seen in look.processes.values())
     handles = " ".join(f"{seen.files}+{seen.sockets}" for seen in look.processes.values())
     times = f"p99 {look.times[ALL].p99:.0f} ms, " if look.times else ""
     return (

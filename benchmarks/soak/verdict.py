@@ -22,7 +22,7 @@ _FEWEST = 6
 
 RULES = (
     f"over the last two thirds of the life of each process that lived for {LEAST_SECONDS / 60:.0f} "
-    f"minutes a straight line through its memory (PSS) "
+    f"minutes a straight line through its anonymous memory "
     f"rises by less than {GROWTH:.0%} or {GROWTH_AT_LEAST >> 20} MiB an hour, or "
     f"{GROWTH_IN_ALL >> 20} MiB in all, whichever is most; "
     f"in the last third of its life it has at most {SPARE} files and threads more than ever "
@@ -42,7 +42,7 @@ class Course:
     seconds: float
     first: Holding
     last: Holding
-    private_most: int
+    anonymous_most: int
     growth: float
     files_most: int
     sockets_most: int
@@ -66,13 +66,13 @@ def _course(process: int, life: list[tuple[float, Holding]], least_seconds: floa
     held = [holding for _, holding in life]
     judged = len(life) >= _FEWEST and seconds >= least_seconds
     late = life[len(life) // 3 :]
-    growth = growth_per_hour([(at, holding.private) for at, holding in late]) if judged else 0.0
+    growth = growth_per_hour([(at, holding.anonymous) for at, holding in late]) if judged else 0.0
     return Course(
         process=process,
         seconds=seconds,
         first=held[0],
         last=held[-1],
-        private_most=max(holding.private for holding in held),
+        anonymous_most=max(holding.anonymous for holding in held),
         growth=growth,
         files_most=max(holding.files for holding in held),
         sockets_most=max(holding.sockets for holding in held),
@@ -83,7 +83,7 @@ def _course(process: int, life: list[tuple[float, Holding]], least_seconds: floa
 
 
 def _faults(process: int, held: Sequence[Holding], growth: float, seconds: float) -> Iterator[str]:
-    allowed = max(GROWTH * fmean(holding.private for holding in held), GROWTH_AT_LEAST)
+    allowed = max(GROWTH * fmean(holding.anonymous for holding in held), GROWTH_AT_LEAST)
     if growth > allowed and growth * seconds / 3600 > GROWTH_IN_ALL:
         yield f"the memory of process {process} grows by {growth / 2**20:.1f} MiB an hour"
     kinds: dict[str, Callable[[Holding], int]] = {

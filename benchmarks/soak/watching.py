@@ -16,14 +16,14 @@ class Holding:
     """What one process holds; memory in octets.
 
     Attributes:
-        private: memory that is its own; what it shares is divided among the sharers (PSS).
-        resident: memory, what it shares included.
+        anonymous: memory that no file backs. What is backed by one depends on what else runs.
+        resident: memory, all of it.
         files: open descriptors that are no sockets.
         sockets: those that are.
         threads: number of them.
     """
 
-    private: int
+    anonymous: int
     resident: int
     files: int
     sockets: int
@@ -101,7 +101,7 @@ class Watch:
 
 def _holding(process: int) -> Holding | None:
     """Return what a process holds, or None if it has ended."""
-    private, resident = memory_of(process)
+    memory = memory_of(process)
     folder = Path(f"/proc/{process}")
     sockets = files = 0
     try:
@@ -114,7 +114,7 @@ def _holding(process: int) -> Holding | None:
                     files += 1
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return Holding(private, resident, files, sockets, threads)
+    return Holding(memory.anonymous, memory.resident, files, sockets, threads)
 
 
 def file_sizes(database: Path) -> Callable[[], dict[str, int]]:
