@@ -14,20 +14,22 @@ GROWTH_IN_ALL = 3 * 2**20
 """… or by so many octets in all, where a run is too short for less to mean anything."""
 SPARE = 2
 """So many descriptors and threads more than before are no leak."""
+MOST_FILES = 44
+MOST_THREADS = 40
+"""What a worker may have as it is configured: connections to the database, threads for requests."""
 WAL_LIMIT = 64 * 2**20
 """Octets that the write-ahead log stays below."""
-LEAST_SECONDS = 480.0
+LEAST_SECONDS = 900.0
 """A process that lived shorter says nothing: its threads and caches are still on their way."""
 _FEWEST = 6
 
 RULES = (
-    f"over the last two thirds of the life of each process that lived for {LEAST_SECONDS / 60:.0f} "
-    f"minutes a straight line through its anonymous memory "
-    f"rises by less than {GROWTH:.0%} or {GROWTH_AT_LEAST >> 20} MiB an hour, or "
-    f"{GROWTH_IN_ALL >> 20} MiB in all, whichever is most; "
+    f"over the second half of the life of each process that lived for {LEAST_SECONDS / 60:.0f} "
+    f"minutes a straight line through its anonymous memory rises by less than {GROWTH:.0%} or "
+    f"{GROWTH_AT_LEAST >> 20} MiB an hour, or {GROWTH_IN_ALL >> 20} MiB in all, whichever is most; "
     f"in the last third of its life it has at most {SPARE} files and threads more than ever "
-    f"before; once the phones have gone no socket of theirs is left; the write-ahead log stays "
-    f"below {WAL_LIMIT >> 20} MiB"
+    f"before, or no more than {MOST_FILES} files and {MOST_THREADS} threads; once the phones have "
+    f"gone no socket of theirs is left; the write-ahead log stays below {WAL_LIMIT >> 20} MiB"
 )
 
 
@@ -65,7 +67,8 @@ def _course(process: int, life: list[tuple[float, Holding]], least_seconds: floa
     seconds = life[-1][0] - life[0][0]
     held = [holding for _, holding in life]
     judged = len(life) >= _FEWEST and seconds >= least_seconds
-    late = life[len(life) // 3 :]
+    # Before, connections and threads are made as more of them are first needed at a time.
+    late = life[len(life) // 2 :]
     growth = growth_per_hour([(at, holding.anonymous) for at, holding in late]) if judged else 0.0
     return Course(
         process=process,
@@ -86,13 +89,13 @@ def _faults(process: int, held: Sequence[Holding], growth: float, seconds: float
     allowed = max(GROWTH * fmean(holding.anonymous for holding in held), GROWTH_AT_LEAST)
     if growth > allowed and growth * seconds / 3600 > GROWTH_IN_ALL:
         yield f"the memory of process {process} grows by {growth / 2**20:.1f} MiB an hour"
-    kinds: dict[str, Callable[[Holding], int]] = {
-        "files": lambda holding: holding.files,
-        "threads": lambda holding: holding.threads,
+    kinds: dict[str, tuple[Callable[[Holding], int], int]] = {
+        "files": (lambda holding: holding.files, MOST_FILES),
+        "threads": (lambda holding: holding.threads, MOST_THREADS),
     }
-    for name, count in kinds.items():
+    for name, (count, most) in kinds.items():
         before, after = _highest(held, count)
-        if after > before + SPARE:
+        if after > max(before + SPARE, most):
             yield f"process {process} has {after} {name} in the end, and {before} before"
 
 

@@ -157,8 +157,8 @@ def test_a_server_that_grows_at_first_and_then_goes_up_and_down_is_flat() -> Non
     ("planted", "said"),
     [
         (lambda minute: Holding(80 * MIB + minute * MIB // 4, 0, 9, 9, 9), "grows by 15.0 MiB"),
-        (lambda minute: Holding(80 * MIB, 0, 9 + minute // 6, 9, 9), "files in the end"),
-        (lambda minute: Holding(80 * MIB, 0, 9, 9, 9 + minute // 6), "threads in the end"),
+        (lambda minute: Holding(80 * MIB, 0, 9 + minute, 9, 9), "files in the end"),
+        (lambda minute: Holding(80 * MIB, 0, 9, 9, 9 + minute), "threads in the end"),
     ],
 )
 def test_a_planted_leak_is_found(planted: Callable[[int], Holding], said: str) -> None:
@@ -182,8 +182,8 @@ def test_a_process_that_lived_for_minutes_is_not_judged() -> None:
 def test_a_real_process_that_leaks_is_seen() -> None:
     leak = (
         "import os, socket, time\nkept = []\nwhile True:\n"
-        "    kept.append((open('/dev/null'), socket.socket(), bytearray(1 << 20)))\n"
-        "    time.sleep(0.02)\n"
+        "    kept.append((open('/dev/null'), socket.socket(), bytearray(1 << 18)))\n"
+        "    time.sleep(0.004)\n"
     )
     with subprocess.Popen([sys.executable, "-c", leak]) as process:
         try:
