@@ -19,7 +19,7 @@ MOST_THREADS = 40
 """What a worker may have as it is configured: connections to the database, threads for requests."""
 WAL_LIMIT = 64 * 2**20
 """Octets that the write-ahead log stays below."""
-LEAST_SECONDS = 900.0
+LEAST_SECONDS = 2400.0
 """A process that lived shorter says nothing: its threads and caches are still on their way."""
 _FEWEST = 6
 
