@@ -132,7 +132,7 @@ def test_the_whole_is_described(world: World) -> None:
     # The question for the numbers itself is being worked on.
     assert found("sharedbooks_requests_in_progress") == 1
     # Cards may be counted just now, in a transaction that reads.
-    assert found("sharedbooks_database_connections", use="writing") == 0
+    wait_for(lambda: scrape(world)("sharedbooks_database_connections") == 0, 10, "no connection")
     assert found("sharedbooks_memory_bytes") > 3 * 20e6
     assert found("sharedbooks_open_files") > 30
     assert found("sharedbooks_info", database="sqlite") == 1

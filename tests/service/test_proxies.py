@@ -211,6 +211,8 @@ def test_a_body_too_large_is_413(front: Front) -> None:
     with closing(_connect(front)) as link:
         link.sendall(_head(alice, path, 64 * 2**20 + 1))
         assert link.recv(1000).split()[1] == b"413"
+    with front.twin(alice) as client, suppress(ConnectionError, ssl.SSLError):
+        assert client.put(path, b"x" * (64 * 2**20 + 1)).status == 413
     assert front.world.stored(book) == {}
 
 
