@@ -194,8 +194,9 @@ class SharedbooksOnPostgres(Sharedbooks):
     def meter(self) -> Meter:
         with self._postgres.connect("postgres") as connection:
             row = connection.execute("SELECT pg_backend_pid()").fetchone()
-        backend = row[0] if row else 0
-        parent = Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1]
+            # The process at the other end goes with the connection.
+            backend = row[0] if row else 0
+            parent = Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1]
         return Meter([self.daemon.pid, int(parent)])
 
     async def fill(self, client: Client, total: int) -> str:

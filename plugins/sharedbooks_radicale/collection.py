@@ -15,7 +15,7 @@ from radicale.storage import BaseCollection
 from radicale.xmlutils import make_clark, make_human_tag
 from sqlalchemy import Connection
 
-from sharedbooks.domain import cards
+from sharedbooks.domain import cards, storing
 from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.changes import changes_since, sync_token
 from sharedbooks.domain.history import Actor
@@ -266,7 +266,7 @@ class Collection(Fixed):
         """
         max_size = self._runtime.config.books.max_card_size
         prepared = prepare_card(item.serialize().encode(), max_size=max_size)
-        cards.put_card(connection, self.access, parse_resource_name(name), prepared, self.actor())
+        storing.put_card(connection, self.access, parse_resource_name(name), prepared, self.actor())
 
     def delete(self, href: str | None = None) -> None:
         """Delete a card, or put the book into the trash.
@@ -279,7 +279,7 @@ class Collection(Fixed):
             if href is None:
                 delete_own_book(connection, access)
             else:
-                cards.delete_card(connection, access, href, self.actor())
+                storing.delete_card(connection, access, href, self.actor())
                 watch = self._runtime.deletions
                 noticed = watch.look(connection, access.book_id, self.actor())
         if noticed is not None:

@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 
 from sharedbooks.domain.book_access import BookAccess, find_book
 from sharedbooks.domain.books import list_books, lock_book
-from sharedbooks.domain.cards import find_card, iterate_cards, may_edit, move_card
+from sharedbooks.domain.cards import find_card, iterate_cards
 from sharedbooks.domain.homes import add_own_book, list_home
 from sharedbooks.domain.prepared_cards import hash_content, safe_resource_name
 from sharedbooks.domain.principals import Principal
+from sharedbooks.domain.storing import may_edit, move_card
 from sharedbooks.errors import AccessDenied, Conflict, NotFound
 from sharedbooks.identifiers import parse_resource_name
 from sharedbooks.runtime import Runtime

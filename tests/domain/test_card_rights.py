@@ -1,7 +1,7 @@
 import pytest
 
 from sharedbooks.db.engine import Database
-from sharedbooks.domain import books, cards
+from sharedbooks.domain import books, storing
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.errors import AccessDenied, NotFound, PreconditionFailed
 from tests.support.factories import (
@@ -47,7 +47,7 @@ def test_what_a_privilege_allows(device: Device, book: books.Book, privilege: Pr
     assert _may(bob, "theirs.vcf", vcard("theirs", "2")) is (privilege >= Privilege.WRITE)
     for name, needed in (("own.vcf", Privilege.EDIT_OWN), ("theirs.vcf", Privilege.WRITE)):
         allowed = privilege >= needed
-        assert cards.may_edit(bob.access(), bob.get(name).creator_id) is allowed
+        assert storing.may_edit(bob.access(), bob.get(name).creator_id) is allowed
         if allowed:
             bob.delete(name)
             assert bob.find(name) is None
@@ -96,7 +96,7 @@ def test_card_stays_its_creators_when_others_edit_it(device: Device, book: books
 
 def test_card_without_creator_is_nobodys_own(device: Device, book: books.Book) -> None:
     bob = join_book(device.database, book, "bob", Privilege.EDIT_OWN)
-    assert not cards.may_edit(bob.access(), None)
+    assert not storing.may_edit(bob.access(), None)
 
 
 def test_revocation_counts_at_once(device: Device, book: books.Book) -> None:

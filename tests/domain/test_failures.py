@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from sharedbooks.db.engine import Database
@@ -20,11 +20,11 @@ from sharedbooks.db.schema import (
     removed_names,
 )
 from sharedbooks.domain.book_access import open_for_writing
-from sharedbooks.domain.cards import put_card
 from sharedbooks.domain.history import Action, Change, record
 from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import lock_principal
-from sharedbooks.errors import Conflict, StoreBusy, StoreFull
+from sharedbooks.domain.storing import delete_card, put_card
+from sharedbooks.errors import AccessDenied, Conflict, PreconditionFailed, StoreBusy, StoreFull
 from tests.support.factories import Device, make_own_book, make_user, vcard
 from tests.support.network import LOOPBACK, free_port
 
@@ -232,6 +232,42 @@ def test_connection_lost_within_the_work_is_tried_again(
     assert len(attempts) == 2
     with database.read() as connection:
         assert len(connection.execute(select(login_failures)).all()) == 1
+
+
+@pytest.mark.databases("postgresql")
+def test_a_refused_write_does_not_make_the_next_ones_slow(device: Device) -> None:
+    """After a rollback the driver would prepare anew what it has prepared on that connection."""
+
+    def prepared() -> list[object]:
+        known = "SELECT name FROM pg_prepared_statements ORDER BY name"
+        return device.database.run_write(lambda c: c.exec_driver_sql(known).all())
+
+    for number in range(8):
+        device.put("ann.vcf", vcard("ann", str(number)))
+    before = prepared()
+    assert before
+    with pytest.raises(PreconditionFailed):
+        device.put("ann.vcf", vcard(), if_none_match="*")
+    assert prepared() == before
+
+
+def test_a_book_that_turned_read_only_is_not_written_to(device: Device) -> None:
+    """Whoever says that they may: what they looked at may be old."""
+    device.put("ann.vcf", vcard())
+    device.put("bob.vcf", vcard("bob"))
+    access, before = device.access(), _rows(device.database, device.access().book_id)[:-1]
+    device.database.run_write(lambda c: c.execute(update(address_books).values(read_only=True)))
+
+    def write(work: Callable[[Connection], object]) -> None:
+        with pytest.raises((AccessDenied, DBAPIError)):
+            device.database.run_write(work, short=True)
+
+    new = prepare_card(vcard("new"), max_size=10_000)
+    edited = prepare_card(vcard("ann", "edited"), max_size=10_000)
+    write(lambda c: put_card(c, access, "new.vcf", new, device.actor))
+    write(lambda c: put_card(c, access, "ann.vcf", edited, device.actor))
+    write(lambda c: delete_card(c, access, "bob.vcf", device.actor))
+    assert _rows(device.database, access.book_id)[:-1] == before
 
 
 @pytest.mark.databases("postgresql", "mariadb")

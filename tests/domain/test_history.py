@@ -4,10 +4,10 @@ from sqlalchemy import select
 from sharedbooks.db.schema import card_versions
 from sharedbooks.domain import books
 from sharedbooks.domain.book_access import open_for_writing
-from sharedbooks.domain.cards import put_card
 from sharedbooks.domain.history import Action, Actor, list_versions
 from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.privileges import Privilege
+from sharedbooks.domain.storing import put_card
 from sharedbooks.errors import PreconditionFailed
 from tests.support.factories import Device, join_book, vcard
 

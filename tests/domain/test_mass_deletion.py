@@ -2,7 +2,7 @@ import pytest
 from sqlalchemy import Connection, update
 
 from sharedbooks.db.schema import address_books, card_versions
-from sharedbooks.domain import books, cards
+from sharedbooks.domain import books, storing
 from sharedbooks.domain.book_access import open_for_writing
 from sharedbooks.domain.book_restore import restore_book_to
 from sharedbooks.domain.mass_deletion import DeletionWatch, MassDeletion
@@ -22,7 +22,7 @@ def _delete(device: Device, *numbers: int, watch: DeletionWatch = WATCH) -> list
 
     def work(connection: Connection, name: str) -> MassDeletion | None:
         access = open_for_writing(connection, device.user.id, device.book)
-        cards.delete_card(connection, access, name, device.actor)
+        storing.delete_card(connection, access, name, device.actor)
         return watch.look(connection, access.book_id, device.actor)
 
     found = [device.database.run_write(lambda c, n=n: work(c, f"{n}.vcf")) for n in numbers]

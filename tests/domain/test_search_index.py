@@ -14,8 +14,8 @@ from tests.support.factories import Device, vcard
 WORDS = ["orange", "violet", "Grün", "山田太郎", "indigo", 'quo"te', "o'clock", "100%_"]
 
 
-def _found(device: Device, wanted: str) -> set[str]:
-    return _matching(device, CardFilter((PropFilter("FN", texts=(TextMatch(wanted),)),)))
+def _found(device: Device, wanted: str, name: str = "FN") -> set[str]:
+    return _matching(device, CardFilter((PropFilter(name, texts=(TextMatch(wanted),)),)))
 
 
 def _matching(device: Device, wish: CardFilter) -> set[str]:
@@ -49,6 +49,18 @@ def test_every_change_is_found_at_once(device: Device) -> None:
             _settle(device)
         for word in WORDS:
             assert _found(device, word) == {n for n, said in names.items() if word in said}, step
+
+
+def test_a_text_that_a_card_says_twice_is_found_until_both_are_gone(device: Device) -> None:
+    def put(notes: int) -> None:
+        said = b"NOTE:trumpet\r\n" * notes
+        device.put("ann.vcf", vcard().replace(b"END:VCARD", said + b"END:VCARD"))
+
+    for notes in (2, 1, 2):
+        put(notes)
+        assert _found(device, "trumpet", "NOTE") == {"ann.vcf"}
+    put(0)
+    assert _found(device, "trumpet", "NOTE") == set()
 
 
 @pytest.mark.parametrize("sign", ["%", "_", "/", "\\", "'", '"', "%s", ":x", "[a]"])

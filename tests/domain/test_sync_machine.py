@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 from sqlalchemy import Connection
 
 from sharedbooks.db.engine import Database
-from sharedbooks.domain import bulk, cards, changes
+from sharedbooks.domain import bulk, cards, changes, storing
 from sharedbooks.domain.book_access import BookAccess, get_book, open_for_writing
 from sharedbooks.domain.history import Actor
 from sharedbooks.domain.prepared_cards import PreparedCard, prepare_card
@@ -150,17 +150,17 @@ class SyncMachine(RuleBasedStateMachine):
         if isinstance(step, Put):
             uid = model.uid_for(step.name)
             card = _prepare(uid, step.text)
-            stored = cards.put_card(connection, access, step.name, card, actor)
+            stored = storing.put_card(connection, access, step.name, card, actor)
             assert stored.created is (step.name not in model.hashes)
             assert stored.changed is (model.hashes.get(step.name) != card.content_hash)
             model.store(step.name, uid, card.content_hash)
         elif step.name not in model.hashes:
             return
         elif isinstance(step, Delete):
-            cards.delete_card(connection, access, step.name, actor)
+            storing.delete_card(connection, access, step.name, actor)
             model.remove(step.name)
         elif step.new_name not in model.hashes:
-            cards.move_card(connection, access, step.name, access, step.new_name, actor)
+            storing.move_card(connection, access, step.name, access, step.new_name, actor)
             uid, content_hash = model.uids[step.name], model.hashes[step.name]
             model.remove(step.name)
             model.store(step.new_name, uid, content_hash)

@@ -7,10 +7,10 @@ import pytest
 from sharedbooks.db.engine import Database
 from sharedbooks.domain.book_access import open_for_writing
 from sharedbooks.domain.books import Book
-from sharedbooks.domain.cards import put_card
 from sharedbooks.domain.history import Actor, list_versions
 from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import Principal
+from sharedbooks.domain.storing import put_card
 from tests.http.client import document, prop
 from tests.http.world import vcard
 from tests.plugins.conftest import Stocked

@@ -10,13 +10,20 @@ from sharedbooks.db.schema import principals as principal_table
 from sharedbooks.domain import books, cards, changes, grants, homes, principals
 from sharedbooks.domain.book_access import BookAccess, get_book, open_for_writing
 from sharedbooks.domain.books import Book
-from sharedbooks.domain.cards import Card, Stored
+from sharedbooks.domain.cards import Card
 from sharedbooks.domain.changes import Changes
 from sharedbooks.domain.conditions import Conditions
 from sharedbooks.domain.history import Actor, CardVersion, list_versions
 from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import Principal, PrincipalKind
 from sharedbooks.domain.privileges import Privilege
+from sharedbooks.domain.storing import (
+    Stored,
+    delete_in_place,
+    move_card,
+    open_place,
+    put_in_place,
+)
 from sharedbooks.identifiers import parse_book_reference
 
 MAX_CARD_SIZE = 10_000_000
@@ -130,8 +137,9 @@ class Device:
         conditions = _conditions(if_match, if_none_match)
 
         def work(connection: Connection) -> Stored:
-            access = open_for_writing(connection, self.user.id, self.book)
-            return cards.put_card(connection, access, name, prepared, self.actor, conditions)
+            uid = prepared.facts.card_uid
+            access, place = open_place(connection, self.user.id, self.book, name, uid)
+            return put_in_place(connection, access, place, prepared, self.actor, conditions)
 
         return self.database.run_write(work, short=True)
 
@@ -140,8 +148,8 @@ class Device:
         conditions = _conditions(if_match, None)
 
         def work(connection: Connection) -> None:
-            access = open_for_writing(connection, self.user.id, self.book)
-            cards.delete_card(connection, access, name, self.actor, conditions)
+            access, place = open_place(connection, self.user.id, self.book, name, None)
+            delete_in_place(connection, access, place, self.actor, conditions)
 
         self.database.run_write(work, short=True)
 
@@ -151,7 +159,7 @@ class Device:
         def work(connection: Connection) -> Stored:
             source = open_for_writing(connection, self.user.id, self.book)
             target = source if book is None else open_for_writing(connection, self.user.id, book)
-            return cards.move_card(connection, source, name, target, new_name, self.actor)
+            return move_card(connection, source, name, target, new_name, self.actor)
 
         return self.database.run_write(work)
 

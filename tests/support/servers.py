@@ -249,11 +249,14 @@ class MariaDbServer(DatabaseServer):
         me = pwd.getpwuid(os.geteuid()).pw_name
         options = ["--auth-root-authentication-method=socket", f"--auth-root-socket-user={me}"]
         install = ["mariadb-install-db", "--no-defaults", "--skip-test-db", *options]
-        run_as(self._user, [*install, f"--datadir={self._folder / 'data'}"], self._folder)
+        places = [f"--datadir={self._folder / 'data'}", f"--tmpdir={self._folder}"]
+        run_as(self._user, [*install, *places], self._folder)
 
     def _command(self, durable: bool) -> list[str | Path]:  # noqa: FBT001
         options = [
             f"--datadir={self._folder / 'data'}",
+            # One that starts clears away what others have in the same place.
+            f"--tmpdir={self._folder}",
             f"--socket={self._folder / 'socket'}",
             f"--pid-file={self._folder / 'pid'}",
             f"--bind-address={LOOPBACK}",

@@ -10,7 +10,7 @@ from benchmarks.corpus import SHARE, make_book, make_card, search_term
 from benchmarks.measuring import Sample, summarise
 from benchmarks.operations import hrefs, token_of
 from benchmarks.report import markdown
-from sharedbooks.domain.cards import prepare_card
+from sharedbooks.domain.prepared_cards import prepare_card
 
 TOTAL = 400
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x\r\nlo\r\n0\r\n\r\n"

@@ -1,8 +1,8 @@
 """Privileges of RFC 3744 as a member has them on each kind of resource."""
 
 from sharedbooks.domain.book_access import BookAccess
-from sharedbooks.domain.cards import may_edit
 from sharedbooks.domain.privileges import Privilege
+from sharedbooks.domain.storing import may_edit
 
 _READ = ("read", "read-current-user-privilege-set")
 

@@ -8,9 +8,10 @@ from typing import Generic, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
 from sharedbooks.domain.book_access import BookAccess
-from sharedbooks.domain.cards import CardInfo, may_add
+from sharedbooks.domain.cards import CardInfo
 from sharedbooks.domain.changes import sync_token
 from sharedbooks.domain.principals import Principal
+from sharedbooks.domain.storing import may_add
 from sharedbooks_radicale.protocol.acl import (
     ACL,
     ACL_RESTRICTIONS,

@@ -6,10 +6,11 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from sharedbooks.domain.book_access import open_for_writing
-from sharedbooks.domain.cards import delete_card, get_card, put_card
+from sharedbooks.domain.cards import get_card
 from sharedbooks.domain.homes import delete_own_book
 from sharedbooks.domain.mass_deletion import MassDeletion
 from sharedbooks.domain.prepared_cards import PreparedCard, prepare_card
+from sharedbooks.domain.storing import delete_in_place, open_place, put_in_place
 from sharedbooks.errors import AccessDenied
 from sharedbooks.identifiers import parse_card_name
 from sharedbooks_radicale.failures import MethodNotAllowed, Refused
@@ -77,8 +78,8 @@ def _store(call: Call, book: str, name: str, card: PreparedCard) -> Response:
     member = call.member
 
     def store(connection: Connection) -> Response:
-        access = open_for_writing(connection, member.user.id, book)
-        stored = put_card(connection, access, name, card, member.actor, conditions)
+        access, place = open_place(connection, member.user.id, book, name, card.facts.card_uid)
+        stored = put_in_place(connection, access, place, card, member.actor, conditions)
         headers = {"ETag": stored.etag} if stored.verbatim else {}
         if not call.request.wants_representation:
             return Response(201 if stored.created else 204, headers)
@@ -109,11 +110,11 @@ def delete(call: Call) -> Response:
         raise AccessDenied("This is deleted by the administrator only.", privileges=["unbind"])
 
     def remove(connection: Connection) -> MassDeletion | None:
-        access = open_for_writing(connection, member.user.id, path.book)
         if not isinstance(path, CardPath):
-            delete_own_book(connection, access)
+            delete_own_book(connection, open_for_writing(connection, member.user.id, path.book))
             return None
-        delete_card(connection, access, path.card, member.actor, conditions)
+        access, place = open_place(connection, member.user.id, path.book, path.card, None)
+        delete_in_place(connection, access, place, member.actor, conditions)
         return call.deletions.look(connection, access.book_id, member.actor)
 
     noticed = call.database.run_write(remove, short=isinstance(path, CardPath))

@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection
 
 from sharedbooks.domain.book_access import BookAccess, get_book, open_for_writing
-from sharedbooks.domain.cards import find_card, get_card, move_card, put_card
+from sharedbooks.domain.cards import find_card, get_card
 from sharedbooks.domain.prepared_cards import prepare_card
+from sharedbooks.domain.storing import move_card, put_card
 from sharedbooks.errors import AccessDenied, NotFound, PreconditionFailed, UidConflict
 from sharedbooks.identifiers import parse_card_name
 from sharedbooks_radicale.failures import BadRequest, Refused

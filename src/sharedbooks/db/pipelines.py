@@ -1,12 +1,8 @@
 """Statements of PostgreSQL that travel together, where each would be a journey by itself."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
-
-from sqlalchemy import Connection
-
-from sharedbooks.db.failures import wrapped
 
 
 class Flow:
@@ -51,32 +47,24 @@ class Flow:
         # What failed first has been raised, or is of no interest.
         with suppress(self._failures):
             self._pipeline.__exit__(None, None, None)
-        self._driver.rollback()
+        # The driver's own would forget what it has prepared, tables made here being gone: none
+        # are, and a write that is refused would make the next ones slow.
+        self._driver.wait(_roll_back(self._driver.pgconn))
 
 
-def is_flowing(connection: Connection) -> bool:
-    """True if statements on ``connection`` do not wait for those before them."""
-    if connection.dialect.name != "postgresql":
-        return False
-    driver: Any = connection.connection.dbapi_connection
-    return bool(driver.pgconn.pipeline_status)
+def _roll_back(server: Any) -> Iterator[Any]:
+    """Yield what to wait for on libpq's connection, as psycopg's generators do."""
+    from psycopg import OperationalError, pq  # noqa: PLC0415 - an extra
+    from psycopg.waiting import Wait  # noqa: PLC0415
 
-
-@contextmanager
-def pipelined(connection: Connection) -> Iterator[None]:
-    """Let PostgreSQL work while the next statements of the block are on their way.
-
-    For ``Prepared`` statements, as in a ``Flow``.
-
-    Raises:
-        DBAPIError: a statement of the block failed; at its end at the latest.
-    """
-    if connection.dialect.name != "postgresql" or is_flowing(connection):
-        yield
-        return
-    driver: Any = connection.connection.dbapi_connection
-    try:
-        with driver.pipeline():
-            yield
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise wrapped(connection, error, "") from error
+    server.send_query(b"ROLLBACK")
+    while server.flush():
+        yield Wait.RW
+        server.consume_input()
+    while server.is_busy():
+        yield Wait.R
+        server.consume_input()
+    while server.get_result():
+        pass
+    if server.transaction_status != pq.TransactionStatus.IDLE:
+        raise OperationalError("the transaction does not end")

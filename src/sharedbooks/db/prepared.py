@@ -12,7 +12,6 @@ from sqlalchemy import CompoundSelect, Connection, Delete, Insert, Select, TextC
 from sqlalchemy.engine import Dialect
 
 from sharedbooks.db.failures import wrapped
-from sharedbooks.db.pipelines import is_flowing
 
 Parameters = dict[str, Any]
 _Compiled = tuple[str, Callable[[Parameters], Any]]
@@ -63,33 +62,6 @@ class Prepared:
         """Return the only row, or the first, or None; see ``all``."""
         rows = self.all(connection, parameters)
         return rows[0] if rows else None
-
-    def ask(self, connection: Connection, parameters: Parameters) -> Callable[[], list[Any]]:
-        """Return what gives every row, to be called once.
-
-        Where statements travel together the question is on its way from now on; elsewhere nothing
-        is done before the rows are wanted.
-
-        Raises:
-            DBAPIError: as ``all`` does, now or when the rows are wanted.
-        """
-        if not is_flowing(connection):
-            return lambda: self.all(connection, parameters)
-        text, arrange = self._for(connection.dialect)
-        cursor = _cursor(connection)
-        try:
-            # What failed before this may be told here.
-            cursor.execute(text, arrange(parameters))
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise wrapped(connection, error, text) from error
-
-        def rows() -> list[Any]:
-            try:
-                return list(cursor.fetchall())
-            except connection.dialect.loaded_dbapi.Error as error:
-                raise wrapped(connection, error, text) from error
-
-        return rows
 
     def run(self, connection: Connection, *some: Parameters) -> int:
         """Run a statement once for each of the parameters; return how many rows the last one met.

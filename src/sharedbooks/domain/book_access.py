@@ -1,14 +1,14 @@
 """A book as one member sees it: under the name it has in their home, with what they may do."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
-from sharedbooks.db.pipelines import pipelined
-from sharedbooks.db.prepared import Prepared
+from sharedbooks.db.prepared import Parameters, Prepared
 from sharedbooks.db.schema import ORGANISATION_ID, address_books, mounts, principals
 from sharedbooks.db.types import json_text, read_json
 from sharedbooks.domain.books import lock_book
@@ -80,13 +80,22 @@ def access_columns(user: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
     )
 
 
-def _select_access() -> Select[Any]:
+def select_access(*more: ColumnElement[Any]) -> Select[Any]:
+    """Return a statement for the book bound as ``name`` in the home of the user ``user_id``.
+
+    Args:
+        more: columns to come after those that ``access_from_row`` needs.
+    """
     user: ColumnElement[int] = bindparam("user_id")
     return (
-        select(*access_columns(user))
+        select(*access_columns(user), *more)
         .join(mounts, mounts.c.book_id == address_books.c.id)
         .join(OWNERS, OWNERS.c.id == address_books.c.owner_id)
-        .where(mounts.c.principal_id == user, address_books.c.deletion == 0)
+        .where(
+            mounts.c.principal_id == user,
+            mounts.c.name == bindparam("name"),
+            address_books.c.deletion == 0,
+        )
     )
 
 
@@ -119,7 +128,7 @@ _WIDTH = len(access_columns(bindparam("user_id")))
 _ID, NAME, _PRIVILEGE = 0, 4, 11
 """Where these are in ``access_columns``."""
 
-_BY_NAME = Prepared(_select_access().where(mounts.c.name == bindparam("name")))
+_BY_NAME = Prepared(select_access())
 _LOCK_BY_NAME = Prepared(
     select(address_books.c.id)
     .join(mounts, mounts.c.book_id == address_books.c.id)
@@ -172,9 +181,7 @@ def access_from_row(user_id: int, row: tuple[Any, ...]) -> BookAccess:
 def find_book(connection: Connection, user_id: int, name: str) -> BookAccess | None:
     """Return the book at ``/<user>/<name>/`` if the user may see it, or None."""
     row = _BY_NAME.first(connection, {"user_id": user_id, "name": name})
-    if row is None or row[_PRIVILEGE] is None:
-        return None
-    return access_from_row(user_id, row)
+    return None if row is None or row[_PRIVILEGE] is None else access_from_row(user_id, row)
 
 
 def get_book(connection: Connection, user_id: int, name: str) -> BookAccess:
@@ -185,8 +192,12 @@ def get_book(connection: Connection, user_id: int, name: str) -> BookAccess:
     """
     access = find_book(connection, user_id, name)
     if access is None:
-        raise NotFound(f"There is no address book {name!r} here.")
+        raise _no_book(name)
     return access
+
+
+def _no_book(name: str) -> NotFound:
+    return NotFound(f"There is no address book {name!r} here.")
 
 
 def open_for_writing(connection: Connection, user_id: int, name: str) -> BookAccess:
@@ -198,16 +209,34 @@ def open_for_writing(connection: Connection, user_id: int, name: str) -> BookAcc
     Raises:
         NotFound: there is none, or none that the user may see.
     """
+    return open_with(connection, user_id, name, _BY_NAME, {})[0]
+
+
+def open_with(
+    connection: Connection, user_id: int, name: str, statement: Prepared, parameters: Parameters
+) -> tuple[BookAccess, Sequence[Any]]:
+    """Do what ``open_for_writing`` does, and return what else is read once the lock is there.
+
+    Args:
+        connection: a write transaction.
+        user_id: the user.
+        name: the book's in the home of the user.
+        statement: one made with ``select_access``.
+        parameters: those of ``statement`` that are not the book's.
+
+    Raises:
+        NotFound: there is no such book, or none that the user may see.
+    """
+    where = {"user_id": user_id, "name": name}
+    started = time.monotonic()
     if connection.dialect.name == "postgresql":
-        started = time.monotonic()
-        with pipelined(connection):
-            _LOCK_BY_NAME.run(connection, {"user_id": user_id, "name": name})
-            access = get_book(connection, user_id, name)
+        _LOCK_BY_NAME.run(connection, where)
+    elif connection.dialect.name != "sqlite":
+        # A write transaction of SQLite excludes every other one from its first statement.
+        lock_book(connection, get_book(connection, user_id, name).book_id)
+    row = statement.first(connection, {**where, **parameters})
+    if connection.dialect.name == "postgresql":
         LOCK_WAITS.observe(time.monotonic() - started)
-        return access
-    access = get_book(connection, user_id, name)
-    if connection.dialect.name == "sqlite":
-        # A write transaction excludes every other one from its first statement.
-        return access
-    lock_book(connection, access.book_id)
-    return get_book(connection, user_id, name)
+    if row is None or row[_PRIVILEGE] is None:
+        raise _no_book(name)
+    return access_from_row(user_id, row[:_WIDTH]), row[_WIDTH:]

@@ -18,8 +18,8 @@ from sharedbooks.db.schema import address_books, card_versions, cards
 from sharedbooks.domain.books import lock_book
 from sharedbooks.domain.bringing_back import insert_again, stored_before
 from sharedbooks.domain.card_history import require_history
-from sharedbooks.domain.card_rows import RemovedCard, remove_rows
-from sharedbooks.domain.cards import get_cards_by_id, replace_card
+from sharedbooks.domain.card_rows import RemovedCard, remove_rows, replace_card
+from sharedbooks.domain.cards import get_cards_by_id
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.history import Actor
 from sharedbooks.domain.prepared_cards import hash_content

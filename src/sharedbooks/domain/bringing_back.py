@@ -7,8 +7,8 @@ from sqlalchemy import Connection, bindparam, select, update
 from sharedbooks.db.schema import card_versions, cards
 from sharedbooks.domain.books import lock_book
 from sharedbooks.domain.card_history import content_at
-from sharedbooks.domain.card_rows import choose_names, insert_cards
-from sharedbooks.domain.cards import find_name_of_uid, get_card, replace_card
+from sharedbooks.domain.card_rows import choose_names, insert_cards, replace_card
+from sharedbooks.domain.cards import find_name_of_uid, get_card
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.history import Action, Actor
 from sharedbooks.domain.prepared_cards import PreparedCard, prepare_card

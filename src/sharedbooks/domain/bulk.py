@@ -9,8 +9,14 @@ from sqlalchemy import Connection, bindparam, select
 
 from sharedbooks.db.schema import cards
 from sharedbooks.domain.books import lock_book
-from sharedbooks.domain.card_rows import RemovedCard, choose_names, insert_cards, remove_rows
-from sharedbooks.domain.cards import Card, get_cards, replace_card
+from sharedbooks.domain.card_rows import (
+    RemovedCard,
+    choose_names,
+    insert_cards,
+    remove_rows,
+    replace_card,
+)
+from sharedbooks.domain.cards import Card, get_cards
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.history import Actor
 from sharedbooks.domain.prepared_cards import PreparedCard, add_uid, safe_resource_name

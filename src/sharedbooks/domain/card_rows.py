@@ -3,14 +3,15 @@
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import card_properties, cards, removed_names
 from sharedbooks.db.search_index import forget_texts, index_changed_text, index_texts
 from sharedbooks.db.types import now
+from sharedbooks.domain.cards import Card
 from sharedbooks.domain.history import Action, Actor, Change, record
 from sharedbooks.domain.prepared_cards import PreparedCard
 
@@ -38,6 +39,19 @@ _NAMES_TAKEN = select(cards.c.resource_name).where(
     cards.c.book_id == bindparam("book_id"),
     cards.c.resource_name.in_(bindparam("names", expanding=True)),
 )
+_UPDATE = Prepared(
+    update(cards)
+    .where(cards.c.id == bindparam("card_id"))
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in (
+                "content_hash", "revision", "size", "version", "kind", "display_name",
+                "changed_at", "content",
+            )
+        }
+    )
+)  # fmt: skip
 _REVIVE = Prepared(
     delete(removed_names).where(
         removed_names.c.book_id == bindparam("book"),
@@ -110,7 +124,35 @@ def insert_cards(
     record(connection, book_id, actor, changes)
 
 
-def replace_properties(
+def replace_card(
+    connection: Connection,
+    book_id: int,
+    existing: Card,
+    card: PreparedCard,
+    actor: Actor,
+    revision: int,
+) -> None:
+    """Store ``card``, which has the same UID, in place of ``existing``; history keeps that one."""
+    values: dict[str, Any] = {
+        "card_id": existing.id,
+        "new_content_hash": card.content_hash,
+        "new_revision": revision,
+        "new_size": len(card.octets),
+        "new_version": card.facts.version,
+        "new_kind": card.facts.kind[:32],
+        "new_display_name": card.facts.display_name[:255],
+        "new_changed_at": now(),
+        "new_content": card.octets,
+    }
+    _UPDATE.run(connection, values)
+    _replace_properties(connection, book_id, existing.id, card)
+    change = Change(
+        revision, Action.EDIT, existing.resource_name, existing.card_uid, existing.content
+    )
+    record(connection, book_id, actor, [change])
+
+
+def _replace_properties(
     connection: Connection, book_id: int, card_id: int, card: PreparedCard
 ) -> None:
     """Make the search index of a card say what ``card`` says.

@@ -20,7 +20,8 @@ from sharedbooks.db.schema import (
     removed_names,
 )
 from sharedbooks.db.search_index import forget_texts, settle_texts
-from sharedbooks.domain.cards import get_cards_by_id, replace_card
+from sharedbooks.domain.card_rows import replace_card
+from sharedbooks.domain.cards import get_cards_by_id
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.distinct_cards import forget_cards
 from sharedbooks.domain.history import Actor

@@ -9,7 +9,8 @@ from sharedbooks.db.schema import card_merge_changes, card_merges, card_versions
 from sharedbooks.db.types import now
 from sharedbooks.domain.books import lock_book
 from sharedbooks.domain.bringing_back import insert_again, stored_before
-from sharedbooks.domain.cards import Card, find_card, find_name_of_uid, get_card, replace_card
+from sharedbooks.domain.card_rows import replace_card
+from sharedbooks.domain.cards import Card, find_card, find_name_of_uid, get_card
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.history import Actor
 from sharedbooks.errors import Conflict, NotFound

@@ -9,13 +9,12 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 from sharedbooks.db.schema import card_merge_changes, card_merges, card_properties
 from sharedbooks.db.types import now
 from sharedbooks.domain.books import lock_book
-from sharedbooks.domain.card_rows import RemovedCard, remove_rows
+from sharedbooks.domain.card_rows import RemovedCard, remove_rows, replace_card
 from sharedbooks.domain.cards import (
     Card,
     find_name_of_uid,
     get_card,
     get_cards_by_id,
-    replace_card,
 )
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.distinct_cards import CardKey
