@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from sharedbooks.domain.at_once import NO_CONNECTION, MoreWanted, at_once
 from sharedbooks.domain.book_access import BookAccess
+from sharedbooks.domain.changes import revision_in
 from sharedbooks.domain.credentials import UserWithCredentials, find_user_with_credentials
 from sharedbooks.domain.directory_login import DirectoryWanted
 from sharedbooks.domain.homes import complete_home, is_complete
@@ -194,9 +195,10 @@ class Application(RadicaleApplication):
         Raises:
             MoreWanted: it takes more than that.
         """
-        opening = Opening(_book_name(request))
+        since = revision_in(request.body) if request.method == "REPORT" else None
+        opening = Opening(_book_name(request), since)
         member = self._log_in_at_once(request, opening)
-        connection = at_once(self._runtime.database)
+        connection = at_once(self._runtime.database, opening.news)
         return self._answer_reading(connection, request, member, opening.book)
 
     def _answer_reading(

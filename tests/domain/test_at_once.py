@@ -2,25 +2,34 @@
 
 import pytest
 
-from sharedbooks.db.engine import Database
 from sharedbooks.domain.at_once import MoreWanted, at_once
 from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.cards import get_card_of
-from sharedbooks.domain.changes import changes_since, sync_token
+from sharedbooks.domain.changes import changes_since, revision_in, sync_token
+from sharedbooks.domain.opening import Opening
 from sharedbooks.domain.principals import PrincipalKind, find_principal
 from sharedbooks.errors import NotFound
 from tests.support.factories import Device, vcard
 
 
-def _since(database: Database, access: BookAccess, revision: int, limit: int | None) -> None:
+def _opened(device: Device, since: int) -> Opening:
+    opening = Opening(device.book, since)
+    opening.find_alone(device.database, device.user.name)
+    return opening
+
+
+def _since(device: Device, access: BookAccess, revision: int, limit: int | None) -> None:
     """Read changes both ways; they have to agree."""
     where = (access.book_id, access.sync_key, access.revision)
     token = sync_token(access.sync_key, revision)
-    with database.read() as connection:
+    with device.database.read() as connection:
         told = changes_since(connection, *where, token, limit)
-    assert changes_since(at_once(database), *where, token, limit) == told
+    opening = _opened(device, revision)
+    assert opening.book == access
+    assert changes_since(at_once(device.database, opening.news), *where, token, limit) == told
 
 
+@pytest.mark.databases("postgresql")
 def test_changes_are_those_of_a_snapshot(device: Device) -> None:
     for number in range(5):
         device.put(f"{number}.vcf", vcard(str(number)))
@@ -30,7 +39,59 @@ def test_changes_are_those_of_a_snapshot(device: Device) -> None:
     access = device.access()
     for revision in range(access.revision + 1):
         for limit in (None, 1, 2, 3):
-            _since(device.database, access, revision, limit)
+            _since(device, access, revision, limit)
+
+
+@pytest.mark.databases("postgresql")
+def test_few_changes_are_told_at_once_and_many_are_not(device: Device) -> None:
+    for number in range(48):
+        device.put(f"{number}.vcf", vcard(str(number)))
+    for name in ("new.vcf", "newer.vcf"):
+        device.put(name, vcard(name))
+        device.delete(name)
+    access = device.access()
+    _since(device, access, 0, None)
+    device.put("one more.vcf", vcard("one more"))
+    assert _opened(device, 0).news is None
+    _since(device, device.access(), 1, None)
+
+
+@pytest.mark.databases("postgresql")
+def test_changes_since_another_revision_take_a_snapshot(device: Device) -> None:
+    """What the request was taken to ask for is a guess."""
+    for number in range(3):
+        device.put(f"{number}.vcf", vcard(str(number)))
+    access, token = device.access(), sync_token(device.access().sync_key, 1)
+    where = (access.book_id, access.sync_key, access.revision, token)
+    for news in (None, _opened(device, 2).news):
+        with pytest.raises(MoreWanted):
+            changes_since(at_once(device.database, news), *where)
+
+
+@pytest.mark.databases("postgresql")
+def test_changes_of_no_book_and_for_nobody(device: Device) -> None:
+    device.put("ann.vcf", vcard())
+    opening = Opening("nothing", 0)
+    assert opening.find_alone(device.database, device.user.name)
+    assert opening.book is None
+    assert Opening(device.book, 0).find_alone(device.database, "nobody") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "revision"),
+    [
+        (b"<sync-token>urn:sharedbooks:sync:abc:all:17</sync-token>", 17),
+        (b"<sync-token> urn:sharedbooks:sync:abc:all:0 </sync-token>", 0),
+        (b"<sync-token/>", None),
+        (b"<sync-token>urn:sharedbooks:sync:abc:mine:17</sync-token>", None),
+        (b"<sync-token>urn:sharedbooks:sync:abc:all:</sync-token>", None),
+        (b"<sync-token>urn:sharedbooks:sync:abc:all:17th</sync-token>", None),
+        (b"<sync-token>urn:sharedbooks:sync:abc:all:" + b"9" * 19 + b"</sync-token>", None),
+        (b"", None),
+    ],
+)
+def test_the_revision_that_a_request_tells(body: bytes, revision: int | None) -> None:
+    assert revision_in(body) == revision
 
 
 def test_a_card_is_that_of_a_snapshot(device: Device) -> None:
@@ -51,8 +112,6 @@ def test_what_has_changed_since_the_book_was_opened_is_not_told(device: Device) 
     device.put("bob.vcf", vcard("bob"))
     with pytest.raises(MoreWanted):
         get_card_of(at_once(database), access, "ann.vcf")
-    with pytest.raises(MoreWanted):
-        _since(database, access, 0, None)
 
 
 def test_all_changes_of_a_book_and_everything_else_take_a_snapshot(device: Device) -> None:

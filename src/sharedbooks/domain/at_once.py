@@ -6,7 +6,7 @@ only while the book is as the first one told it. So both tell of one moment, or 
 again. One about a home tells all that is told of it, privileges included.
 """
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Connection, bindparam, select
 
@@ -40,17 +40,33 @@ NO_CONNECTION = cast("Connection", _NoConnection())
 """Stands for a connection where nothing more is to be read; whoever tries gets ``MoreWanted``."""
 
 
+class News(NamedTuple):
+    """Changes of a book after the revision ``since``, oldest first, read as it was opened.
+
+    Attributes:
+        since: the revision.
+        changed: (revision, resource name, content hash) of each card new or changed.
+        removed: (revision, resource name) of each name that is no longer there.
+    """
+
+    since: int
+    changed: list[tuple[int, str, str]]
+    removed: list[tuple[int, str]]
+
+
 class AtOnce(_NoConnection):
     """Stands for a connection where one statement more is to be read, and one that is made for it.
 
     Args:
         database: where it is read.
+        news: what is there to be told without it.
     """
 
-    __slots__ = ("_database",)
+    __slots__ = ("_database", "news")
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, news: News | None) -> None:
         self._database = database
+        self.news = news
 
     def rows(self, statement: Prepared, parameters: Parameters) -> list[Any]:
         """Return the rows of a statement that asks for ``AT_REVISION``, or needs no book.
@@ -65,6 +81,6 @@ class AtOnce(_NoConnection):
         return rows
 
 
-def at_once(database: Database) -> Connection:
+def at_once(database: Database, news: News | None = None) -> Connection:
     """Return what handlers take for a connection, and may read from at once."""
-    return cast("Connection", AtOnce(database))
+    return cast("Connection", AtOnce(database, news))

@@ -4,6 +4,8 @@ The token is opaque everywhere else. It names the book by its random sync key, t
 who sees part of a book has tokens of their own) and the revision.
 """
 
+import json
+import re
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -14,7 +16,10 @@ from sqlalchemy import (
     Connection,
     Select,
     Table,
+    Text,
     bindparam,
+    cast,
+    func,
     null,
     select,
     union_all,
@@ -24,13 +29,14 @@ from sqlalchemy import (
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import address_books, cards, removed_names
 from sharedbooks.db.types import now
-from sharedbooks.domain.at_once import AT_REVISION, AtOnce
+from sharedbooks.domain.at_once import AtOnce, MoreWanted, News
 from sharedbooks.errors import AccessDenied, InvalidSyncToken
 
 _PREFIX = "urn:sharedbooks:sync:"
 _WHOLE_BOOK = "all"
 _NO_LIMIT = 2**31 - 1
 _MAX_DIGITS = 19
+_IN_BODY = re.compile(rf"{_PREFIX}[^:<]*:{_WHOLE_BOOK}:([0-9]{{1,{_MAX_DIGITS - 1}}})\b".encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +77,36 @@ _REMOVED = Prepared(
 )
 
 
+_MOST_NEWS = 50
+
+
 def _part_of_news(rows: Table, content_hash: ColumnElement[Any]) -> Select[Any]:
     # Hidden from PostgreSQL's planner, which else plans anew for each revision: it takes longer
     # than reading the changes.
     since = select(bindparam("since", type_=BigInteger)).scalar_subquery()
     part = (
         select(rows.c.revision, rows.c.resource_name, content_hash.label("content_hash"))
-        .where(rows.c.book_id == bindparam("book_id"), rows.c.revision > since, AT_REVISION)
+        .where(rows.c.book_id == address_books.c.id, rows.c.revision > since)
         .order_by(rows.c.revision)
-        .limit(bindparam("most"))
+        .limit(_MOST_NEWS + 1)
+        .correlate(address_books)
         .subquery()
     )
     return select(part)
 
 
-# Changed cards and, without a hash, removed names.
-_NEWS_AT_ONCE = Prepared(
-    union_all(_part_of_news(cards, cards.c.content_hash), _part_of_news(removed_names, null()))
-)
+def _news() -> ColumnElement[str]:
+    # Changed cards and, without a hash, removed names.
+    found = union_all(
+        _part_of_news(cards, cards.c.content_hash), _part_of_news(removed_names, null())
+    ).subquery()
+    row = func.json_build_array(found.c.revision, found.c.resource_name, found.c.content_hash)
+    return select(cast(func.json_agg(row), Text)).scalar_subquery()
+
+
+NEWS = _news()
+"""Column of a statement of PostgreSQL on ``address_books``: what changed since the revision bound
+as ``since``, for ``read_news``."""
 _raising = (
     update(address_books)
     .where(
@@ -102,6 +120,22 @@ _RAISE_RETURNING = Prepared(_raising.returning(address_books.c.revision))
 _REVISION = Prepared(
     select(address_books.c.revision).where(address_books.c.id == bindparam("book"))
 )
+
+
+def read_news(since: int, column: str | None) -> News | None:
+    """Return what was read as ``NEWS``; None if there is more than it tells."""
+    rows = [] if column is None else json.loads(column)
+    if len(rows) > _MOST_NEWS:
+        return None
+    rows.sort(key=itemgetter(0))
+    changed = [(at, name, content_hash) for at, name, content_hash in rows if content_hash]
+    return News(since, changed, [(at, name) for at, name, content_hash in rows if not content_hash])
+
+
+def revision_in(body: bytes) -> int | None:
+    """Return the revision of the first sync token in a request, whatever else it says, or None."""
+    found = _IN_BODY.search(body)
+    return None if found is None else int(found[1])
 
 
 def sync_token(sync_key: str, revision: int) -> str:
@@ -133,7 +167,7 @@ def changes_since(
     most = _NO_LIMIT if limit is None else limit + 1
     where = {"book_id": book_id, "since": since, "most": most}
     if token:
-        changed, removed = _read_news(connection, where, revision)
+        changed, removed = _read_news(connection, where)
     else:
         changed, removed = _CHANGED.all(connection, where), []
     if limit is None or len(changed) + len(removed) <= limit:
@@ -157,15 +191,13 @@ def changes_since(
     )
 
 
-def _read_news(
-    connection: Connection, where: dict[str, Any], revision: int
-) -> tuple[list[Any], list[Any]]:
+def _read_news(connection: Connection, where: dict[str, Any]) -> tuple[list[Any], list[Any]]:
     """Return changed cards and removed names, oldest first."""
     if isinstance(connection, AtOnce):
-        rows = connection.rows(_NEWS_AT_ONCE, where | {"revision": revision})
-        rows.sort(key=itemgetter(0))
-        changed = [row for row in rows if row[2] is not None]
-        return changed, [row[:2] for row in rows if row[2] is None]
+        news = connection.news
+        if news is None or news.since != where["since"]:
+            raise MoreWanted
+        return news.changed, news.removed
     return _CHANGED.all(connection, where), _REMOVED.all(connection, where)
 
 

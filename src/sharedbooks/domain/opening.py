@@ -1,13 +1,14 @@
 """What most requests begin with, in one statement: who asks, and the book they ask for."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import Connection
 
 from sharedbooks.db.engine import Database
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.domain.book_access import BookAccess, access_beside, beside_user
+from sharedbooks.domain.changes import NEWS, read_news
 from sharedbooks.domain.credentials import (
     USER_WITH_CREDENTIALS,
     WITH_LOGIN_NAME,
@@ -16,10 +17,15 @@ from sharedbooks.domain.credentials import (
     with_credentials,
 )
 
+if TYPE_CHECKING:
+    from sharedbooks.domain.at_once import News
+
 FindUser: TypeAlias = Callable[[Connection, str], UserWithCredentials | None]
 """Finds the user of a login name with what they can log in with."""
 
 _STATEMENT = Prepared(beside_user(WITH_LOGIN_NAME))
+_WITH_NEWS = Prepared(beside_user(WITH_LOGIN_NAME.add_columns(NEWS)))
+_NEWS_AT = len(WITH_LOGIN_NAME.selected_columns)
 
 
 class Opening:
@@ -27,14 +33,18 @@ class Opening:
 
     Args:
         book_name: the book's name in the user's home; None if they ask for no book.
+        since: a revision of the book after which they ask for its changes; None if they do not.
 
     Attributes:
         book: as the user who was found sees it; None if there is none that they see.
+        news: its changes, where they were few and ``find_alone`` has read them.
     """
 
-    def __init__(self, book_name: str | None) -> None:
+    def __init__(self, book_name: str | None, since: int | None = None) -> None:
         self._book_name = book_name
+        self._since = since
         self.book: BookAccess | None = None
+        self.news: News | None = None
 
     def find(self, connection: Connection, login_name: str) -> UserWithCredentials | None:
         """Return the user; the book is of the same snapshot."""
@@ -47,7 +57,13 @@ class Opening:
         if self._book_name is None:
             where = {"login_name": login_name}
             return with_credentials(database.read_statement(USER_WITH_CREDENTIALS, where))
-        return self._keep(database.read_statement(_STATEMENT, self._where(login_name)))
+        where = self._where(login_name)
+        if self._since is None:
+            return self._keep(database.read_statement(_STATEMENT, where))
+        rows = database.read_statement(_WITH_NEWS, where | {"since": self._since})
+        if rows:
+            self.news = read_news(self._since, rows[0][_NEWS_AT])
+        return self._keep(rows)
 
     def _where(self, login_name: str) -> dict[str, Any]:
         return {"login_name": login_name, "book_name": self._book_name}
