@@ -98,10 +98,26 @@ async def poll(client: Client, site: Site) -> Reply:
     return await client.request("PROPFIND", site.book, _TOKEN_POLL, _XML)
 
 
+def home_of(site: Site) -> str:
+    """Return the path of the home that has the book."""
+    return site.book.rstrip("/").rpartition("/")[0] + "/"
+
+
 async def home(client: Client, site: Site) -> Reply:
     """Ask for every book of the home, as phones do when they are set up or look for new books."""
-    path = site.book.rstrip("/").rpartition("/")[0] + "/"
-    return await client.request("PROPFIND", path, _HOME, _XML_DEEP)
+    return await client.request("PROPFIND", home_of(site), _HOME, _XML_DEEP)
+
+
+async def make_book(client: Client, path: str) -> None:
+    """Make an empty address book (RFC 6352, section 6.3.1).
+
+    Raises:
+        RuntimeError: the server refuses.
+    """
+    kind = "<set><prop><resourcetype><collection/><C:addressbook/></resourcetype></prop></set>"
+    reply = await client.request("MKCOL", path, _xml("mkcol", kind), _XML)
+    if reply.status >= 300:
+        raise RuntimeError(f"MKCOL {path}: {reply.status} {reply.body[:200]!r}")
 
 
 async def listing(client: Client, site: Site) -> Reply:

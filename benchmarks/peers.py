@@ -13,27 +13,10 @@ from textwrap import dedent
 
 from benchmarks.client import Client
 from benchmarks.corpus import make_card
-from benchmarks.operations import file_name
+from benchmarks.operations import file_name, make_book
 from benchmarks.servers import USER, Server, fill_by_put
 from tests.support.daemon import Daemon
 from tests.support.network import free_port
-
-_MAKE_BOOK = (
-    b'<?xml version="1.0" encoding="utf-8"?><mkcol xmlns="DAV:" '
-    b'xmlns:C="urn:ietf:params:xml:ns:carddav"><set><prop><resourcetype><collection/>'
-    b"<C:addressbook/></resourcetype></prop></set></mkcol>"
-)
-
-
-async def make_book(client: Client, path: str) -> None:
-    """Make an empty address book.
-
-    Raises:
-        RuntimeError: the server refuses.
-    """
-    reply = await client.request("MKCOL", path, _MAKE_BOOK, {"Content-Type": "application/xml"})
-    if reply.status >= 300:
-        raise RuntimeError(f"MKCOL {path}: {reply.status} {reply.body[:200]!r}")
 
 
 class Radicale(Server):

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.operations import OPERATIONS, WHOLE_BOOK
-from benchmarks.series import KEPT, NEW, SHARED
+from benchmarks.series import APART, KEPT, NEW, SHARED
 
 Row = Mapping[str, Any]
 
 OURS = "sharedbooks"
 _FLOOR = "SQLite alone"
 _NONE = "-"
-_CROWDS = (KEPT, NEW, SHARED)
+_CROWDS = (KEPT, NEW, SHARED, APART)
 _NAMES = [each.name for each in (*OPERATIONS, *WHOLE_BOOK)]
 _TARGETS = {each.name: each for each in OPERATIONS}
 

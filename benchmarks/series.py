@@ -16,11 +16,12 @@ from benchmarks.operations import (
     bind,
     make_one_change,
 )
-from benchmarks.workloads import PHONES, WRITERS, run_phones, run_writers
+from benchmarks.workloads import PHONES, WRITERS, run_phones, run_writers, run_writers_apart
 
 KEPT = "200 phones, kept connections"
 NEW = "200 phones, new connections"
 SHARED = "8 writers on 20 cards"
+APART = "8 writers, a book each"
 
 _ONE_WILL_DO = 0.3
 """Seconds of a request after which it is not asked again, nor by eight clients at once."""
@@ -76,6 +77,8 @@ class Series:
                 await self._measure_phones(name, kept=kept)
         if self._plan.only in SHARED:
             await self._measure_writers()
+        if self._plan.only in APART:
+            await self._measure_writers_apart()
 
     def rows(self) -> list[dict[str, object]]:
         """Return what was measured, one row an operation, number of clients and server."""
@@ -135,6 +138,12 @@ class Series:
                 key = (SHARED, WRITERS, site.server)
                 self._samples.setdefault(key, []).append(result.sample)
                 self._lost[site.server] = self._lost.get(site.server, 0) + result.lost
+
+    async def _measure_writers_apart(self) -> None:
+        for site, meter in self._places:
+            if self._bears_crowds(site):
+                sample = await run_writers_apart(site, meter, self._plan.seconds * 2)
+                self._samples.setdefault((APART, WRITERS, site.server), []).append(sample)
 
     def _bears_crowds(self, site: Site) -> bool:
         """Return whether nothing that was measured says that a crowd would have to wait long."""

@@ -10,7 +10,18 @@ from random import Random
 from benchmarks.client import Client, NoAnswer, Reply
 from benchmarks.corpus import make_counter
 from benchmarks.measuring import Meter, Sample, measured
-from benchmarks.operations import Site, hrefs, multiget, poll, put, put_changed, sync, token_of
+from benchmarks.operations import (
+    Site,
+    home_of,
+    hrefs,
+    make_book,
+    multiget,
+    poll,
+    put,
+    put_changed,
+    sync,
+    token_of,
+)
 
 PHONES = 200
 WRITERS = 8
@@ -140,6 +151,42 @@ async def run_writers(site: Site, meter: Meter, seconds: float) -> WritersResult
     client.close()
     result.lost = len(sample.times) - kept
     return result
+
+
+async def run_writers_apart(site: Site, meter: Meter, seconds: float) -> Sample:
+    """Let 8 writers store versions of 20 cards, each in a book of their own."""
+    client = Client(site.address)
+    books = [f"{home_of(site)}writer-{time.time_ns()}-{number}/" for number in range(WRITERS)]
+    for book in books:
+        await make_book(client, book)
+
+    async def write(book: str) -> None:
+        writer, count = Client(site.address), 0
+        while (start := time.perf_counter()) < end:
+            count += 1
+            name = f"counter-{count % _SHARED_CARDS}"
+            try:
+                reply = await put(writer, f"{book}{name}.vcf", make_counter(name, count))
+            except NoAnswer as error:
+                sample.failures += 1
+                sample.complaint = str(error)
+                continue
+            if reply.status < 300:
+                sample.times.append(time.perf_counter() - start)
+            else:
+                sample.failures += 1
+                sample.complaint = f"{reply.status} {reply.body[:100]!r}"
+        writer.close()
+
+    with measured(meter) as sample:
+        end = time.perf_counter() + seconds
+        async with asyncio.TaskGroup() as group:
+            for book in books:
+                group.create_task(write(book))
+    for book in books:
+        await client.request("DELETE", book)
+    client.close()
+    return sample
 
 
 def _count(reply: Reply) -> int:
