@@ -2,13 +2,17 @@
 
 import pytest
 
+from sharedbooks.domain import bulk
 from sharedbooks.domain.at_once import MoreWanted, at_once
 from sharedbooks.domain.book_access import BookAccess
 from sharedbooks.domain.cards import get_card_of
 from sharedbooks.domain.changes import changes_since, revision_in, sync_token
 from sharedbooks.domain.opening import Opening
+from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import PrincipalKind, find_principal
+from sharedbooks.domain.search import search_book
 from sharedbooks.errors import NotFound
+from sharedbooks.vcard.filters import CardFilter, PropFilter, TextMatch
 from tests.support.factories import Device, vcard
 
 
@@ -106,12 +110,44 @@ def test_a_card_is_that_of_a_snapshot(device: Device) -> None:
         get_card_of(at_once(database), access, "bob.vcf")
 
 
+def _with_name(text: str) -> CardFilter:
+    return CardFilter((PropFilter("FN", texts=(TextMatch(text),)),))
+
+
+def test_cards_that_match_are_those_of_a_snapshot(device: Device) -> None:
+    device.put("ann.vcf", vcard("ann", "Ann Orange"))
+    device.put("bob.vcf", vcard("bob", "Bob Orange"))
+    device.put("eve.vcf", vcard("eve", "Eve Violet"))
+    access, database = device.access(), device.database
+    for text, names in (
+        ("orange", ["ann.vcf", "bob.vcf"]),
+        ("violet", ["eve.vcf"]),
+        ("green", []),
+    ):
+        with database.read() as connection:
+            inside = list(search_book(connection, access, _with_name(text)))
+        assert list(search_book(at_once(database), access, _with_name(text))) == inside
+        assert sorted(card.resource_name for card in inside) == names
+
+
+def test_a_search_that_reads_much_takes_a_snapshot(device: Device) -> None:
+    prepared = [prepare_card(vcard(f"{n}", f"Orange {n}"), max_size=10_000) for n in range(101)]
+    book_id = device.access().book_id
+    device.database.run_write(lambda c: bulk.store_cards(c, book_id, device.actor, prepared))
+    everybody = CardFilter((PropFilter("X-NOT-IN-THE-INDEX", defined=False),))
+    for wanted in (_with_name("orange"), everybody):
+        with pytest.raises(MoreWanted):
+            list(search_book(at_once(device.database), device.access(), wanted))
+
+
 def test_what_has_changed_since_the_book_was_opened_is_not_told(device: Device) -> None:
-    device.put("ann.vcf", vcard())
+    device.put("ann.vcf", vcard("ann", "Ann Orange"))
     access, database = device.access(), device.database
     device.put("bob.vcf", vcard("bob"))
     with pytest.raises(MoreWanted):
         get_card_of(at_once(database), access, "ann.vcf")
+    with pytest.raises(MoreWanted):
+        list(search_book(at_once(database), access, _with_name("orange")))
 
 
 def test_all_changes_of_a_book_and_everything_else_take_a_snapshot(device: Device) -> None:

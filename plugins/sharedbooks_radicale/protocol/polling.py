@@ -14,9 +14,14 @@ def is_poll(request: Request) -> bool:
 
 
 def reads_little(request: Request) -> bool:
-    """True for what most of them ask next: books of the home, which cards have changed, a card."""
+    """True for what most of them ask next.
+
+    The books of the home, which cards of a book have changed or match a filter, or a single card.
+    """
     if request.method == "PROPFIND":
         return request.depth == "1" and len(request.segments) == 1
     if request.method == "REPORT":
-        return b"sync-collection" in request.body and b"address-data" not in request.body
+        if b"sync-collection" in request.body:
+            return b"address-data" not in request.body
+        return b"addressbook-query" in request.body
     return request.method == "GET" and len(request.segments) == 3

@@ -7,7 +7,7 @@ from itertools import islice
 from sqlalchemy import Connection
 
 from sharedbooks.domain.book_access import BookAccess
-from sharedbooks.domain.search import search_cards
+from sharedbooks.domain.search import search_book
 from sharedbooks_radicale.failures import BadRequest, Refused
 from sharedbooks_radicale.protocol.call import BookPath, Call
 from sharedbooks_radicale.protocol.card_responses import CardResponses
@@ -74,7 +74,7 @@ def _query(
     """Write the cards that match a filter (RFC 6352, section 8.6)."""
     card_filter = read_filter(root)
     limit = read_limit(root, carddav)
-    found = search_cards(connection, access.book_id, card_filter)
+    found = search_book(connection, access, card_filter)
     yield from map(cards.of, islice(found, limit))
     if next(found, None) is not None:
         yield truncated_response(cards.book_href)

@@ -6,6 +6,7 @@ only while the book is as the first one told it. So both tell of one moment, or 
 again. One about a home tells all that is told of it, privileges included.
 """
 
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Connection, bindparam, select
@@ -67,6 +68,14 @@ class AtOnce(_NoConnection):
     def __init__(self, database: Database, news: News | None) -> None:
         self._database = database
         self.news = news
+
+    def apart(self) -> AbstractContextManager[Connection]:
+        """Open a session for a few statements that do not depend on each other.
+
+        Raises:
+            StoreBusy: the database cannot be reached.
+        """
+        return self._database.read_apart()
 
     def rows(self, statement: Prepared, parameters: Parameters) -> list[Any]:
         """Return the rows of a statement that asks for ``AT_REVISION``, or needs no book.

@@ -8,19 +8,40 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy import Connection
 
 from sharedbooks.db.search_index import BookIndex
-from sharedbooks.domain.cards import Card, get_cards_by_id, iterate_cards
+from sharedbooks.domain.at_once import AtOnce, MoreWanted
+from sharedbooks.domain.book_access import BookAccess
+from sharedbooks.domain.cards import Card, get_cards_at, get_cards_by_id, iterate_cards
 from sharedbooks.vcard.filters import CardFilter, PropFilter, TextMatch
 from sharedbooks.vcard.index import CUT_MARK, INDEXED_NAMES, MAX_VALUE_LENGTH, fold_text
 
 Candidates = set[int] | None
 """Ids of the cards that can match; None if every card of the book can."""
+_FEW = 100
+"""Candidates that are read at once, by one statement."""
+
+
+def search_book(connection: Connection, access: BookAccess, wanted: CardFilter) -> Iterator[Card]:
+    """Yield the cards of an opened book that match; ``connection`` may be one for reading at once.
+
+    Raises:
+        MoreWanted: they could not be read at once.
+    """
+    if not isinstance(connection, AtOnce):
+        return search_cards(connection, access.book_id, wanted)
+    with connection.apart() as apart:
+        narrowed = _candidates(apart, access.book_id, wanted)
+        if narrowed is None or len(narrowed) > _FEW:
+            raise MoreWanted
+        found = get_cards_at(apart, access, sorted(narrowed))
+    if len(found) < len(narrowed):
+        # The book has changed since it was opened.
+        raise MoreWanted
+    return (card for card in found if wanted.accepts(card.content))
 
 
 def search_cards(connection: Connection, book_id: int, wanted: CardFilter) -> Iterator[Card]:
     """Yield the cards of a book that match, in bounded memory."""
-    names = {prop.name for prop in wanted.props} & INDEXED_NAMES
-    index = BookIndex(connection, book_id, names, {CUT_MARK, *(name + CUT_MARK for name in names)})
-    narrowed = _combine((_narrow(index, prop) for prop in wanted.props), all_of=wanted.all_of)
+    narrowed = _candidates(connection, book_id, wanted)
     if narrowed is None:
         candidates: Iterator[Card] = iterate_cards(connection, book_id)
     else:
@@ -28,6 +49,12 @@ def search_cards(connection: Connection, book_id: int, wanted: CardFilter) -> It
     for card in candidates:
         if wanted.accepts(card.content):
             yield card
+
+
+def _candidates(connection: Connection, book_id: int, wanted: CardFilter) -> Candidates:
+    names = {prop.name for prop in wanted.props} & INDEXED_NAMES
+    index = BookIndex(connection, book_id, names, {CUT_MARK, *(name + CUT_MARK for name in names)})
+    return _combine((_narrow(index, prop) for prop in wanted.props), all_of=wanted.all_of)
 
 
 def _combine(parts: Iterable[Candidates], *, all_of: bool) -> Candidates:
