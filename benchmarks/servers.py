@@ -180,14 +180,14 @@ class Sharedbooks(Server):
 
 
 class SharedbooksOnPostgres(Sharedbooks):
-    """The same on a PostgreSQL server of its own, as delivered."""
+    """The same on a PostgreSQL server of its own, as delivered, through its socket."""
 
     name = "sharedbooks, PostgreSQL"
 
     def start(self) -> None:
         self._postgres = PostgresServer(durable=True)
         self._postgres.create_database(USER)
-        self.database_url = self._postgres.url(USER)
+        self.database_url = self._postgres.socket_url(USER)
         super().start()
 
     @property

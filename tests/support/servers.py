@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn, Self
+from urllib.parse import quote
 
 import psycopg
 import pymysql
@@ -154,6 +155,11 @@ class PostgresServer(DatabaseServer):
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://{_OWNER}:{self._password}@{LOOPBACK}:{self.port}/{database}"
+
+    def socket_url(self, database: str) -> str:
+        """Return the URL of a database for programs on this machine, who need no password."""
+        place = f"host={quote(str(self._folder))}&port={self.port}"
+        return f"postgresql+psycopg://{_OWNER}@/{database}?{place}"
 
     def create_database(self, name: str, *, template: str = "template1") -> None:
         """Create a database, a copy of ``template``, which nobody may be connected to."""

@@ -150,21 +150,6 @@ class Database:
 
         return _with_attempts(attempt, _may_pass, self._busy_timeout)
 
-    @contextmanager
-    def read_apart(self) -> Iterator[Connection]:
-        """Open a session in which each statement sees the database at a moment of its own.
-
-        On PostgreSQL it costs neither a beginning nor an end.
-
-        Raises:
-            StoreBusy: the database cannot be reached.
-        """
-        try:
-            with self._reading.take(short=True) as connection:
-                yield connection
-        except DBAPIError as error:
-            _raise_typed(error)
-
     def run_write(self, work: Callable[[Connection], T], *, short: bool = False) -> T:
         """Return ``work(connection)`` done and committed in a write transaction.
 

@@ -13,9 +13,21 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, bindparam, column, delete, insert, select, table, text
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    String,
+    any_,
+    bindparam,
+    column,
+    delete,
+    insert,
+    select,
+    table,
+    text,
+)
 
-from sharedbooks.db.prepared import Prepared
+from sharedbooks.db.prepared import Parameters, Prepared
 from sharedbooks.db.schema import card_properties
 
 TRIGRAM = 3
@@ -43,6 +55,22 @@ _WITH_TEXT_OR_MARK = Prepared(
         " WHERE book_id = :book_id AND name = ANY(:marks)"
     )
 )
+_OF_BOOK = card_properties.c.book_id == bindparam("book_id")
+WITH_ONE_TEXT = (
+    select(card_properties.c.card_id)
+    .where(
+        _OF_BOOK,
+        card_properties.c.name == any_(bindparam("names", type_=ARRAY(String))),
+        card_properties.c.value.like(bindparam("pattern", type_=String)),
+    )
+    .union_all(
+        select(card_properties.c.card_id).where(
+            _OF_BOOK, card_properties.c.name == any_(bindparam("marks", type_=ARRAY(String)))
+        )
+    )
+)
+"""For a statement of PostgreSQL: ids of the cards that have one text in some properties, or a
+row of some names whatever its value; with ``one_text_parameters``."""
 _TRIGRAM_INDEX = (
     "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()"
     " AND indexname = 'ix_card_properties_trigrams'"
@@ -69,6 +97,18 @@ _BY_TRIGRAMS = Prepared(
         " WHERE instr(recent.text, :folded) > 0 AND cards.book_id = :book_id"
     )
 )
+
+
+def one_text_parameters(
+    book_id: int, names: Collection[str], marks: Collection[str], folded: str
+) -> Parameters:
+    """Return the parameters of ``WITH_ONE_TEXT``."""
+    return {
+        "book_id": book_id,
+        "names": list(names),
+        "marks": list(marks),
+        "pattern": _pattern(folded),
+    }
 
 
 def index_changed_text(connection: Connection, card_id: int, searched: str) -> None:
@@ -223,12 +263,7 @@ class BookIndex:
 
     def _cards_by_property(self, folded: str) -> dict[str, set[int]]:
         if folded not in self._by_property:
-            where = {
-                "book_id": self._book_id,
-                "names": self._properties,
-                "marks": self._marks,
-                "pattern": _pattern(folded),
-            }
+            where = one_text_parameters(self._book_id, self._properties, self._marks, folded)
             found: dict[str, set[int]] = {name: set() for name in self._marks}
             for name, card_id in _WITH_TEXT_OR_MARK.all(self._connection, where):
                 found.setdefault(name, set()).add(card_id)

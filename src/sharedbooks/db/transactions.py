@@ -42,7 +42,7 @@ class Transactions:
         engine: makes the connections; it pools nothing itself.
         begin: begins a transaction, where the driver does not by itself.
         begin_short: the same for one of a few ``Prepared`` statements, in fewer journeys to the
-            database: of those that read each may see a moment of its own.
+            database: one that reads is of a single statement.
         size: transactions at a time; whoever wants one more waits.
         patience: seconds to wait for one.
         writing: whether there is something to commit when one ends well.

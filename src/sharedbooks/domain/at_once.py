@@ -6,7 +6,6 @@ only while the book is as the first one told it. So both tell of one moment, or 
 again. One about a home tells all that is told of it, privileges included.
 """
 
-from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Connection, bindparam, select
@@ -69,14 +68,6 @@ class AtOnce(_NoConnection):
         self._database = database
         self.news = news
 
-    def apart(self) -> AbstractContextManager[Connection]:
-        """Open a session for a few statements that do not depend on each other.
-
-        Raises:
-            StoreBusy: the database cannot be reached.
-        """
-        return self._database.read_apart()
-
     def rows(self, statement: Prepared, parameters: Parameters) -> list[Any]:
         """Return the rows of a statement that asks for ``AT_REVISION``, or needs no book.
 
@@ -84,10 +75,18 @@ class AtOnce(_NoConnection):
             MoreWanted: there are none, be it because the book has changed meanwhile.
             StoreBusy: the database cannot be reached.
         """
-        rows = self._database.read_statement(statement, parameters)
+        rows = self.all_rows(statement, parameters)
         if not rows:
             raise MoreWanted
         return rows
+
+    def all_rows(self, statement: Prepared, parameters: Parameters) -> list[Any]:
+        """Return the rows of a statement that tells all there is, in whatever state the book is.
+
+        Raises:
+            StoreBusy: the database cannot be reached.
+        """
+        return self._database.read_statement(statement, parameters)
 
 
 def at_once(database: Database, news: News | None = None) -> Connection:

@@ -72,7 +72,6 @@ _BY_NAME_AT_ONCE = Prepared(select(*CARD_COLUMNS).where(*_OF_NAME, AT_REVISION))
 _INFO_BY_NAME = Prepared(select(*_INFO_COLUMNS).where(*_OF_NAME))
 _BY_NAMES = Among(CARD_COLUMNS, cards.c.resource_name, OF_BOOK)
 _BY_IDS = Among(CARD_COLUMNS, cards.c.id)
-_BY_IDS_AT_REVISION = Among(CARD_COLUMNS, cards.c.id, AT_REVISION)
 _INFOS_BY_NAMES = Among(_INFO_COLUMNS, cards.c.resource_name, OF_BOOK)
 _ALL = (
     select(*CARD_COLUMNS)
@@ -165,15 +164,6 @@ def get_cards_by_id(connection: Connection, ids: Sequence[int]) -> Iterator[Card
     """Yield the cards that exist among those ids, in bounded memory."""
     for row in _BY_IDS.rows(connection, ids):
         yield Card(*row)
-
-
-def get_cards_at(connection: Connection, access: BookAccess, ids: Sequence[int]) -> list[Card]:
-    """Return the cards that exist among ``ids``; none if the book has changed since it was opened.
-
-    For as many as fit into memory.
-    """
-    where = {"book_id": access.book_id, "revision": access.revision}
-    return [Card(*row) for row in _BY_IDS_AT_REVISION.rows(connection, ids, **where)]
 
 
 def get_card_infos(

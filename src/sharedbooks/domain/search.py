@@ -3,21 +3,43 @@
 The search index narrows the book down, generously; the octets decide.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import starmap
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from sharedbooks.db.search_index import BookIndex
+from sharedbooks.db.prepared import Prepared
+from sharedbooks.db.schema import cards
+from sharedbooks.db.search_index import WITH_ONE_TEXT, BookIndex, one_text_parameters
 from sharedbooks.domain.at_once import AtOnce, MoreWanted
 from sharedbooks.domain.book_access import BookAccess
-from sharedbooks.domain.cards import Card, get_cards_at, get_cards_by_id, iterate_cards
+from sharedbooks.domain.cards import CARD_COLUMNS, Card, get_cards_by_id, iterate_cards
 from sharedbooks.vcard.filters import CardFilter, PropFilter, TextMatch
 from sharedbooks.vcard.index import CUT_MARK, INDEXED_NAMES, MAX_VALUE_LENGTH, fold_text
 
 Candidates = set[int] | None
 """Ids of the cards that can match; None if every card of the book can."""
 _FEW = 100
-"""Candidates that are read at once, by one statement."""
+"""Candidates that are read at once."""
+
+# For PostgreSQL: what is looked for and the cards that can have it, in one journey.
+_CARDS_WITH_TEXT = Prepared(
+    select(*CARD_COLUMNS).where(cards.c.id.in_(WITH_ONE_TEXT)).limit(_FEW + 1)
+)
+
+
+class _Question:
+    """Stands for the index of a book, and notes which texts it is asked for."""
+
+    def __init__(self) -> None:
+        self.texts: set[str] = set()
+
+    def cards_with(self, _property_name: str, folded: str) -> set[int]:
+        self.texts.add(folded)
+        return set()
+
+    def cards_having(self, _names: Sequence[str]) -> set[int]:
+        return set()
 
 
 def search_book(connection: Connection, access: BookAccess, wanted: CardFilter) -> Iterator[Card]:
@@ -28,20 +50,23 @@ def search_book(connection: Connection, access: BookAccess, wanted: CardFilter) 
     """
     if not isinstance(connection, AtOnce):
         return search_cards(connection, access.book_id, wanted)
-    with connection.apart() as apart:
-        narrowed = _candidates(apart, access.book_id, wanted)
-        if narrowed is None or len(narrowed) > _FEW:
-            raise MoreWanted
-        found = get_cards_at(apart, access, sorted(narrowed))
-    if len(found) < len(narrowed):
-        # The book has changed since it was opened.
+    names = {prop.name for prop in wanted.props} & INDEXED_NAMES
+    question = _Question()
+    narrowed = _combine((_narrow(question, prop) for prop in wanted.props), all_of=wanted.all_of)
+    if narrowed is None or len(question.texts) != 1:
         raise MoreWanted
-    return (card for card in found if wanted.accepts(card.content))
+    where = one_text_parameters(access.book_id, names, _marks(names), *question.texts)
+    found = connection.all_rows(_CARDS_WITH_TEXT, where)
+    if len(found) > _FEW:
+        raise MoreWanted
+    return (card for card in starmap(Card, found) if wanted.accepts(card.content))
 
 
 def search_cards(connection: Connection, book_id: int, wanted: CardFilter) -> Iterator[Card]:
     """Yield the cards of a book that match, in bounded memory."""
-    narrowed = _candidates(connection, book_id, wanted)
+    names = {prop.name for prop in wanted.props} & INDEXED_NAMES
+    index = BookIndex(connection, book_id, names, _marks(names))
+    narrowed = _combine((_narrow(index, prop) for prop in wanted.props), all_of=wanted.all_of)
     if narrowed is None:
         candidates: Iterator[Card] = iterate_cards(connection, book_id)
     else:
@@ -51,10 +76,8 @@ def search_cards(connection: Connection, book_id: int, wanted: CardFilter) -> It
             yield card
 
 
-def _candidates(connection: Connection, book_id: int, wanted: CardFilter) -> Candidates:
-    names = {prop.name for prop in wanted.props} & INDEXED_NAMES
-    index = BookIndex(connection, book_id, names, {CUT_MARK, *(name + CUT_MARK for name in names)})
-    return _combine((_narrow(index, prop) for prop in wanted.props), all_of=wanted.all_of)
+def _marks(names: Iterable[str]) -> set[str]:
+    return {CUT_MARK, *(name + CUT_MARK for name in names)}
 
 
 def _combine(parts: Iterable[Candidates], *, all_of: bool) -> Candidates:
@@ -66,7 +89,7 @@ def _combine(parts: Iterable[Candidates], *, all_of: bool) -> Candidates:
     return set.union(*known) if known and len(known) == len(collected) else None
 
 
-def _narrow(index: BookIndex, prop: PropFilter) -> Candidates:
+def _narrow(index: BookIndex | _Question, prop: PropFilter) -> Candidates:
     """Return which cards can match ``prop`` by what the index says."""
     if prop.name not in INDEXED_NAMES or not prop.defined:
         return None
@@ -79,7 +102,7 @@ def _narrow(index: BookIndex, prop: PropFilter) -> Candidates:
     return found | index.cards_having([prop.name + CUT_MARK, CUT_MARK])
 
 
-def _narrow_text(index: BookIndex, name: str, text: TextMatch) -> Candidates:
+def _narrow_text(index: BookIndex | _Question, name: str, text: TextMatch) -> Candidates:
     """Return which cards can have a value of that property that ``text`` accepts."""
     # The index joins components and splits lists, so separators are not found in it.
     if text.negate or set(text.text) & set(";,"):
