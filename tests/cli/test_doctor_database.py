@@ -120,3 +120,14 @@ def test_packets_smaller_than_a_card(on_mariadb: Doctor) -> None:
     on_mariadb.configure(books_max_card_size=packet, server_max_body=packet)
     result, detail, _ = on_mariadb("size of a card")
     assert (result, str(packet) in detail) == ("warning", True)
+
+
+def test_a_database_on_this_machine_is_reached_through_its_socket(
+    sharedbooks: InProcess,
+    postgresql_server: PostgresServer,
+    postgresql_databases: PostgresDatabases,
+) -> None:
+    with postgresql_databases.migrated() as url:
+        doctor = Doctor(sharedbooks, postgresql_server.socket_url(str(make_url(url).database)))
+        for check in ("database", "schema"):
+            assert doctor(check)[0] == "ok"
