@@ -3,7 +3,8 @@
 Beginning and ending a snapshot are two journeys to a database's server, as many as most requests
 need for all that they read. A second statement about a book is made such that it finds something
 only while the book is as the first one told it. So both tell of one moment, or everything is read
-again. One about a home tells all that is told of it, privileges included.
+again. One about a home tells all that is told of it, privileges included, and one that searches
+finds whole cards: they are of its own moment.
 """
 
 from typing import Any, NamedTuple, cast
