@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeVar
 
 from radicale.app import Application as RadicaleApplication
@@ -158,11 +159,13 @@ class Application(RadicaleApplication):
             return answer(request)
 
     def _write(self, request: Request) -> Response:
+        opening = Opening(_book_name(request))
         try:
-            member = self._log_in_at_once(request, Opening(None))
+            member = self._log_in_at_once(request, opening)
         except MoreWanted:
             member = self._runtime.database.run_read(lambda c: self._log_in(c, request))
-        call = self._call(request, member)
+        book_id = None if opening.book is None else opening.book.book_id
+        call = replace(self._call(request, member), book_id=book_id)
         handler = _WRITING[request.method]
         return self._with_complete_home(member, lambda: handler(call))
 

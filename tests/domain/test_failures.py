@@ -85,6 +85,24 @@ def test_write_transaction_gives_up_the_same_way(device: Device, hasty: Database
             open_for_writing(other, device.user.id, device.book)
 
 
+@pytest.mark.databases("postgresql", "mariadb")
+def test_a_writer_of_the_same_process_gives_up_the_same_way(
+    device: Device, hasty: Database
+) -> None:
+    book_id = device.access().book_id
+
+    def write_meanwhile(_: Connection) -> None:
+        with pytest.raises(StoreBusy, match="Others are writing"):
+            hasty.run_write(nothing, book_id=book_id)
+        hasty.run_write(nothing, book_id=book_id + 1)
+
+    def nothing(_: Connection) -> None:
+        return
+
+    hasty.run_write(write_meanwhile, book_id=book_id)
+    hasty.run_write(nothing, book_id=book_id)
+
+
 def test_readers_do_not_wait_for_a_writer(device: Device, hasty: Database) -> None:
     device.put("ann.vcf", vcard())
     reader = Device(hasty, device.user, device.book)

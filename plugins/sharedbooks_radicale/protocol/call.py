@@ -62,7 +62,9 @@ class Call:
         database: for writing.
         view: how answers to this member are written.
         deletions: notices when somebody deletes a great many cards.
-        opened: the book of the request, where it was read together with the member.
+        opened: the book of a request that reads, where it was read together with the member.
+        book_id: the id of the book of one that writes, to wait for others who write to it; the
+            book itself is to be opened.
     """
 
     request: Request
@@ -71,6 +73,7 @@ class Call:
     view: View
     deletions: DeletionWatch
     opened: BookAccess | None = None
+    book_id: int | None = None
 
     def book(self, connection: Connection, name: str) -> BookAccess:
         """Return the book of that name in the member's home.

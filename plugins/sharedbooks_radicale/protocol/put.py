@@ -93,7 +93,7 @@ def _store(call: Call, book: str, name: str, card: PreparedCard) -> Response:
         content = get_card(connection, access.book_id, name).content
         return Response(201 if stored.created else 200, headers, content)
 
-    return call.database.run_write(store, short=True)
+    return call.database.run_write(store, short=True, book_id=call.book_id)
 
 
 def delete(call: Call) -> Response:
@@ -117,7 +117,9 @@ def delete(call: Call) -> Response:
         delete_in_place(connection, access, place, member.actor, conditions)
         return call.deletions.look(connection, access.book_id, member.actor)
 
-    noticed = call.database.run_write(remove, short=isinstance(path, CardPath))
+    noticed = call.database.run_write(
+        remove, short=isinstance(path, CardPath), book_id=call.book_id
+    )
     if noticed is not None:
         noticed.warn()
     return Response(204)

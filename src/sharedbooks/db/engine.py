@@ -18,6 +18,7 @@ from sharedbooks.db.limits import Limits
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema_watch import SchemaWatch
 from sharedbooks.db.timing import timed_arguments
+from sharedbooks.db.turns import Turns
 from sharedbooks.errors import StoreBusy, StoreFull
 from sharedbooks.watching.metrics import DATABASE_FAILURES, RETRIES
 
@@ -70,6 +71,8 @@ class Database:
         extra = timed_arguments(self.dialect) if timed else {}
         limits = Limits(busy_timeout, answer_timeout, max(1, len(several_hosts(parsed))))
         self._reading, self._writing = make(parsed, pool_size, limits, extra)
+        # SQLite has one connection for writing, at which they queue.
+        self._turns = None if self.dialect == "sqlite" else Turns(busy_timeout)
         self._companion: Callable[[Connection], None] | None = None
 
     @property
@@ -150,7 +153,9 @@ class Database:
 
         return _with_attempts(attempt, _may_pass, self._busy_timeout)
 
-    def run_write(self, work: Callable[[Connection], T], *, short: bool = False) -> T:
+    def run_write(
+        self, work: Callable[[Connection], T], *, short: bool = False, book_id: int | None = None
+    ) -> T:
         """Return ``work(connection)`` done and committed in a write transaction.
 
         ``work`` is called again from the start while the time to wait is not over, when another
@@ -164,6 +169,8 @@ class Database:
             work: what to do.
             short: whether it runs ``Prepared`` statements alone, whose journeys to a database on
                 another machine can then be fewer; see ``db.pipelines.Flow``.
+            book_id: the book that it is going to lock, if it is only one and that is known: others
+                of this process who write to it wait until it is done.
 
         Raises:
             StoreBusy: it did not succeed in the attempts allowed, or the database is away.
@@ -184,7 +191,10 @@ class Database:
         def may_repeat(failure: Failure) -> bool:
             return failure is Failure.TRANSIENT or (_may_pass(failure) and not committing)
 
-        return _with_attempts(attempt, may_repeat, self._busy_timeout)
+        if book_id is None or self._turns is None:
+            return _with_attempts(attempt, may_repeat, self._busy_timeout)
+        with self._turns.take(book_id):
+            return _with_attempts(attempt, may_repeat, self._busy_timeout)
 
     def run_outside_transactions(self, work: Callable[[Any], T]) -> T:
         """Return ``work(connection)`` done on the writing connection as the driver has it.
