@@ -102,7 +102,8 @@ def test_fix_with_a_dry_run_first(messy, sql):
 
 def test_untouched_contacts(office, sql):
     office("import", "crm", "-", typed=card("a", "Anna") + card("b", "Bert"))
-    sql.execute("UPDATE cards SET changed_at = changed_at - 61 * 86400000000 WHERE card_uid = 'a'")
+    # Two months have 62 days at most.
+    sql.execute("UPDATE cards SET changed_at = changed_at - 63 * 86400000000 WHERE card_uid = 'a'")
     [row] = office("check", "crm", "--untouched", "2", "--json", code=1).document
     assert (row["card"], row["kind"]) == ("a.vcf", "untouched")
     assert office("check", "crm", "--untouched", "3", "--json").document == []

@@ -195,7 +195,7 @@ class Client:
         self.headers = dict(headers or {})
         if login is not None:
             self.headers["Authorization"] = basic(*login)
-        self._connection = HTTPConnection(LOOPBACK, port, timeout=30)
+        self._connection = HTTPConnection(LOOPBACK, port, timeout=60)
 
     def __enter__(self) -> Self:
         return self
