@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
 from typing import TypeVar
 
 from radicale.app import Application as RadicaleApplication
@@ -159,13 +158,14 @@ class Application(RadicaleApplication):
             return answer(request)
 
     def _write(self, request: Request) -> Response:
-        opening = Opening(_book_name(request))
+        queues = self._runtime.database.queues_by_book
+        opening = Opening(_book_name(request) if queues else None)
         try:
             member = self._log_in_at_once(request, opening)
         except MoreWanted:
             member = self._runtime.database.run_read(lambda c: self._log_in(c, request))
         book_id = None if opening.book is None else opening.book.book_id
-        call = replace(self._call(request, member), book_id=book_id)
+        call = self._call(request, member, book_id=book_id)
         handler = _WRITING[request.method]
         return self._with_complete_home(member, lambda: handler(call))
 
@@ -258,10 +258,16 @@ class Application(RadicaleApplication):
         )
         return True
 
-    def _call(self, request: Request, member: Member, opened: BookAccess | None = None) -> Call:
+    def _call(
+        self,
+        request: Request,
+        member: Member,
+        opened: BookAccess | None = None,
+        book_id: int | None = None,
+    ) -> Call:
         runtime = self._runtime
         view = View(request.prefix, member.user, runtime.config.books.max_card_size)
-        return Call(request, member, runtime.database, view, runtime.deletions, opened)
+        return Call(request, member, runtime.database, view, runtime.deletions, opened, book_id)
 
 
 def _book_name(request: Request) -> str | None:

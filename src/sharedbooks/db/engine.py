@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection, make_url
@@ -82,6 +82,11 @@ class Database:
         To SQLite it makes no difference; MariaDB's driver ends a transaction after each.
         """
         return self.dialect == "postgresql"
+
+    @property
+    def queues_by_book(self) -> bool:
+        """Whether ``run_write`` makes use of a ``book_id``."""
+        return self._turns is not None
 
     def accompany_first_write(self, work: Callable[[Connection], None]) -> None:
         """Have ``work`` done at the end of the next write transaction that is committed."""
@@ -191,9 +196,8 @@ class Database:
         def may_repeat(failure: Failure) -> bool:
             return failure is Failure.TRANSIENT or (_may_pass(failure) and not committing)
 
-        if book_id is None or self._turns is None:
-            return _with_attempts(attempt, may_repeat, self._busy_timeout)
-        with self._turns.take(book_id):
+        turn = nullcontext() if book_id is None or not self._turns else self._turns.take(book_id)
+        with turn:
             return _with_attempts(attempt, may_repeat, self._busy_timeout)
 
     def run_outside_transactions(self, work: Callable[[Any], T]) -> T:

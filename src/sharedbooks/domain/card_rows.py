@@ -69,6 +69,18 @@ class RemovedCard(NamedTuple):
     content: bytes
 
 
+def columns_of_content(card: PreparedCard) -> dict[str, Any]:
+    """Return the columns of ``cards`` that an edit changes, but for revision and moment."""
+    return {
+        "content_hash": card.content_hash,
+        "size": len(card.octets),
+        "version": card.facts.version,
+        "kind": card.facts.kind[:32],
+        "display_name": card.facts.display_name[:255],
+        "content": card.octets,
+    }
+
+
 def choose_names(
     connection: Connection, book_id: int, wanted: Sequence[tuple[str, PreparedCard]]
 ) -> list[tuple[str, PreparedCard]]:
@@ -97,16 +109,11 @@ def insert_cards(
             "book_id": book_id,
             "resource_name": resource_name,
             "card_uid": card.card_uid,
-            "content_hash": card.content_hash,
             "revision": first_revision + number,
-            "size": len(card.octets),
-            "version": card.facts.version,
-            "kind": card.facts.kind[:32],
-            "display_name": card.facts.display_name[:255],
             "creator_id": actor.principal_id,
             "created_at": moment,
             "changed_at": moment,
-            "content": card.octets,
+            **columns_of_content(card),
         }
         for number, (resource_name, card) in enumerate(new)
     ]
@@ -133,18 +140,9 @@ def replace_card(
     revision: int,
 ) -> None:
     """Store ``card``, which has the same UID, in place of ``existing``; history keeps that one."""
-    values: dict[str, Any] = {
-        "card_id": existing.id,
-        "new_content_hash": card.content_hash,
-        "new_revision": revision,
-        "new_size": len(card.octets),
-        "new_version": card.facts.version,
-        "new_kind": card.facts.kind[:32],
-        "new_display_name": card.facts.display_name[:255],
-        "new_changed_at": now(),
-        "new_content": card.octets,
-    }
-    _UPDATE.run(connection, values)
+    stored = {"revision": revision, "changed_at": now(), **columns_of_content(card)}
+    values = {f"new_{name}": value for name, value in stored.items()}
+    _UPDATE.run(connection, {"card_id": existing.id, **values})
     _replace_properties(connection, book_id, existing.id, card)
     change = Change(
         revision, Action.EDIT, existing.resource_name, existing.card_uid, existing.content

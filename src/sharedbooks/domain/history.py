@@ -87,6 +87,16 @@ COLUMNS = (
 """What makes a ``CardVersion``, in the order of its fields."""
 
 
+def columns_of(actor: Actor) -> dict[str, Any]:
+    """Return what history keeps of who made a change."""
+    return {
+        "actor_id": actor.principal_id,
+        "actor_name": actor.name[:255],
+        "device": actor.device[:255],
+        "client": actor.client[:255],
+    }
+
+
 def record(connection: Connection, book_id: int, actor: Actor, changes: Iterable[Change]) -> None:
     """Write ``changes`` of a book, made by ``actor``, into history."""
     moment = now()
@@ -98,11 +108,8 @@ def record(connection: Connection, book_id: int, actor: Actor, changes: Iterable
             "resource_name": change.resource_name,
             "card_uid": change.card_uid,
             "at": moment,
-            "actor_id": actor.principal_id,
-            "actor_name": actor.name[:255],
-            "device": actor.device[:255],
-            "client": actor.client[:255],
             "content_before": change.content_before,
+            **columns_of(actor),
         }
         for change in changes
     ]

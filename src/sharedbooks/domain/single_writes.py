@@ -35,10 +35,16 @@ from sharedbooks.db.schema import (
     removed_names,
 )
 from sharedbooks.db.types import now
-from sharedbooks.domain.card_rows import RemovedCard, insert_cards, remove_rows, replace_card
+from sharedbooks.domain.card_rows import (
+    RemovedCard,
+    columns_of_content,
+    insert_cards,
+    remove_rows,
+    replace_card,
+)
 from sharedbooks.domain.cards import Card
 from sharedbooks.domain.changes import raise_revision
-from sharedbooks.domain.history import Action, Actor
+from sharedbooks.domain.history import Action, Actor, columns_of
 from sharedbooks.domain.prepared_cards import PreparedCard
 
 
@@ -199,26 +205,14 @@ def remove_card(connection: Connection, book_id: int, card: Card, actor: Actor) 
 
 
 def _by(actor: Actor, book_id: int) -> Parameters:
-    return {
-        "book": book_id,
-        "moment": now(),
-        "actor_id": actor.principal_id,
-        "actor_name": actor.name[:255],
-        "device": actor.device[:255],
-        "client": actor.client[:255],
-    }
+    return {"book": book_id, "moment": now(), **columns_of(actor)}
 
 
 def _content(card: PreparedCard) -> Parameters:
     # A property said twice is found as well with one row.
     distinct = dict.fromkeys((entry.name, entry.value) for entry in card.facts.properties)
     return {
-        "new_content_hash": card.content_hash,
-        "new_size": len(card.octets),
-        "new_version": card.facts.version,
-        "new_kind": card.facts.kind[:32],
-        "new_display_name": card.facts.display_name[:255],
-        "new_content": card.octets,
+        **{f"new_{name}": value for name, value in columns_of_content(card).items()},
         "property_names": [name for name, _ in distinct],
         "property_values": [value for _, value in distinct],
     }
