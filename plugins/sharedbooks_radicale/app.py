@@ -22,7 +22,7 @@ from sharedbooks.runtime import Runtime
 from sharedbooks_radicale.compression import compressed
 from sharedbooks_radicale.failures import MethodNotAllowed, TooManyUploads
 from sharedbooks_radicale.probes import PROBES, Probes
-from sharedbooks_radicale.protocol.call import Call
+from sharedbooks_radicale.protocol.call import Call, Seen
 from sharedbooks_radicale.protocol.errors import error_response
 from sharedbooks_radicale.protocol.get import get
 from sharedbooks_radicale.protocol.mkcol import mkcalendar, mkcol
@@ -158,20 +158,29 @@ class Application(RadicaleApplication):
             return answer(request)
 
     def _write(self, request: Request) -> Response:
-        queues = self._runtime.database.queues_by_book
-        opening = Opening(_book_name(request) if queues else None)
+        database = self._runtime.database
+        stores = request.method == "PUT" and len(request.segments) == 3
+        opening = Opening(
+            _book_name(request) if database.queues_by_book else None,
+            resource_name=request.segments[2] if stores and database.spares_transactions else None,
+        )
         try:
             member = self._log_in_at_once(request, opening)
         except MoreWanted:
-            member = self._runtime.database.run_read(lambda c: self._log_in(c, request))
-        book_id = None if opening.book is None else opening.book.book_id
-        call = self._call(request, member, book_id=book_id)
+            member = database.run_read(lambda c: self._log_in(c, request))
+        # A directory may say that it is somebody else who has logged in by that name.
+        seen = None
+        if opening.book is not None and opening.book.user_id == member.user.id:
+            seen = Seen(opening.book, opening.card)
+        call = self._call(request, member, seen=seen)
         handler = _WRITING[request.method]
         return self._with_complete_home(member, lambda: handler(call))
 
     def _read(self, request: Request) -> Response:
         request.take_short_body()
-        if is_poll(request) or (self._runtime.database.spares_snapshots and reads_little(request)):
+        if is_poll(request) or (
+            self._runtime.database.spares_transactions and reads_little(request)
+        ):
             try:
                 return self._read_at_once(request)
             except (MoreWanted, NotFound):
@@ -263,11 +272,11 @@ class Application(RadicaleApplication):
         request: Request,
         member: Member,
         opened: BookAccess | None = None,
-        book_id: int | None = None,
+        seen: Seen | None = None,
     ) -> Call:
         runtime = self._runtime
         view = View(request.prefix, member.user, runtime.config.books.max_card_size)
-        return Call(request, member, runtime.database, view, runtime.deletions, opened, book_id)
+        return Call(request, member, runtime.database, view, runtime.deletions, opened, seen)
 
 
 def _book_name(request: Request) -> str | None:

@@ -3,13 +3,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from sharedbooks.db.engine import Database
+from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema import (
     address_books,
     card_properties,
@@ -188,8 +189,39 @@ class _Within(Database):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def run_write(self, work: Callable[[Connection], T], *, short: bool = False) -> T:  # noqa: ARG002
+    @property
+    def spares_transactions(self) -> bool:
+        return False
+
+    def read_statement(self, statement: Prepared, parameters: dict[str, Any]) -> list[Any]:
+        return statement.all(self._connection, parameters)
+
+    def run_write(self, work: Callable[[Connection], T], **_: object) -> T:
         return work(self._connection)
+
+
+@pytest.mark.databases("postgresql")
+def test_connections_for_writing_are_not_trusted_once_one_for_reading_was_lost(
+    device: Device, database_url: str
+) -> None:
+    device.put("ann.vcf", vcard())
+    with closing(Database(database_url)) as other, other.write() as connection:
+        _end_other_connections(connection)
+    assert device.put("ann.vcf", vcard("ann", "Edited")).changed
+
+
+@pytest.mark.databases("postgresql")
+def test_single_statement_that_may_have_been_done_is_not_repeated(device: Device) -> None:
+    def lose(connection: Connection) -> None:
+        connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid(), 5000)")
+
+    with pytest.raises(StoreBusy, match="cannot be reached"):
+        device.database.run_write(
+            lambda _: pytest.fail("repeated"),
+            short=True,
+            book_id=device.access().book_id,
+            at_once=lose,
+        )
 
 
 @pytest.mark.databases("postgresql", "mariadb")

@@ -6,19 +6,23 @@ from sharedbooks.db.engine import Database
 from sharedbooks.domain import books, credentials, principals
 from sharedbooks.domain.at_once import NO_CONNECTION, MoreWanted
 from sharedbooks.domain.book_access import BookAccess, find_book
+from sharedbooks.domain.cards import get_card_info
 from sharedbooks.domain.credentials import UserWithCredentials, find_user_with_credentials
 from sharedbooks.domain.opening import Opening
 from sharedbooks.domain.principals import Principal
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.identifiers import BookReference
 from tests.support.factories import (
+    Device,
     give,
     look_home,
     make_book,
+    make_device,
     make_group,
     make_own_book,
     make_user,
     take,
+    vcard,
 )
 
 
@@ -27,12 +31,15 @@ def _open(
 ) -> tuple[UserWithCredentials | None, BookAccess | None]:
     """Read both ways, alone and in a snapshot; they have to agree with the separate statements."""
     alone, inside = Opening(book_name), Opening(book_name)
+    with_card = Opening(book_name, resource_name="nothing.vcf")
     found = alone.find_alone(database, login_name)
+    assert with_card.find_alone(database, login_name) == found
     with database.read() as connection:
         user = find_user_with_credentials(connection, login_name)
         book = None if user is None else find_book(connection, user[0].id, book_name)
         assert inside.find(connection, login_name) == found == user
-    assert inside.book == alone.book == book
+    assert inside.book == alone.book == with_card.book == book
+    assert with_card.card is None
     return found, book
 
 
@@ -96,6 +103,17 @@ def test_nobody_and_those_who_are_no_users(database: Database) -> None:
     make_group(database, "sellers")
     for name in ("Alice", "sellers", "nobody"):
         assert _open(database, name, "sales") == (None, None)
+
+
+def test_the_card_that_is_to_be_stored(database: Database) -> None:
+    device = make_device(database)
+    make_own_book(database, device.user)
+    device.put("ann.vcf", vcard())
+    with database.read() as connection:
+        info = get_card_info(connection, device.access().book_id, "ann.vcf")
+    assert device.look("ann.vcf").card == info
+    assert device.look("bob.vcf").card is None
+    assert Device(database, device.user, "contacts").look("ann.vcf").card is None
 
 
 def test_snapshots_still_last_after_a_statement_alone(database: Database) -> None:

@@ -14,6 +14,7 @@ from sharedbooks.domain.cards import Card
 from sharedbooks.domain.changes import Changes
 from sharedbooks.domain.conditions import Conditions
 from sharedbooks.domain.history import Actor, CardVersion, list_versions
+from sharedbooks.domain.opening import Opening
 from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.principals import Principal, PrincipalKind
 from sharedbooks.domain.privileges import Privilege
@@ -22,6 +23,7 @@ from sharedbooks.domain.storing import (
     delete_in_place,
     move_card,
     open_place,
+    put_if_unchanged,
     put_in_place,
 )
 from sharedbooks.identifiers import parse_book_reference
@@ -132,16 +134,31 @@ class Device:
         if_match: str | None = None,
         if_none_match: str | None = None,
     ) -> Stored:
-        """Store a card, on conditions if any are given."""
+        """Store a card as a request does, on conditions if any are given."""
         prepared = prepare_card(octets, max_size=MAX_CARD_SIZE)
         conditions = _conditions(if_match, if_none_match)
+        seen = self.look(name)
 
         def work(connection: Connection) -> Stored:
             uid = prepared.facts.card_uid
             access, place = open_place(connection, self.user.id, self.book, name, uid)
             return put_in_place(connection, access, place, prepared, self.actor, conditions)
 
-        return self.database.run_write(work, short=True)
+        def work_at_once(connection: Connection) -> Stored | None:
+            if seen.book is None:
+                return None
+            return put_if_unchanged(
+                connection, seen.book, name, seen.card, prepared, self.actor, conditions
+            )
+
+        at_once = work_at_once if self.database.spares_transactions else None
+        return self.database.run_write(work, short=True, book_id=_id(seen), at_once=at_once)
+
+    def look(self, name: str) -> Opening:
+        """Return the book, and the card if there is one, as the login of a PUT sees them."""
+        seen = Opening(self.book, resource_name=name)
+        seen.find_alone(self.database, self.user.name)
+        return seen
 
     def delete(self, name: str, *, if_match: str | None = None) -> None:
         """Delete a card, on a condition if one is given."""
@@ -151,7 +168,7 @@ class Device:
             access, place = open_place(connection, self.user.id, self.book, name, None)
             delete_in_place(connection, access, place, self.actor, conditions)
 
-        self.database.run_write(work, short=True)
+        self.database.run_write(work, short=True, book_id=_id(self.look(name)))
 
     def move(self, name: str, new_name: str, book: str | None = None) -> Stored:
         """Move a card to another name, or to another book of the home."""
@@ -228,3 +245,7 @@ def _conditions(if_match: str | None, if_none_match: str | None) -> Conditions:
         None if if_match is None else frozenset({if_match}),
         None if if_none_match is None else frozenset({if_none_match}),
     )
+
+
+def _id(seen: Opening) -> int | None:
+    return None if seen.book is None else seen.book.book_id

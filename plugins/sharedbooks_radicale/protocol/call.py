@@ -1,12 +1,13 @@
 """What a method's handler is given, and how paths become resources of a member."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Connection
 
 from sharedbooks.db.engine import Database
 from sharedbooks.domain.book_access import BookAccess, get_book
+from sharedbooks.domain.cards import CardInfo
 from sharedbooks.domain.login import Member
 from sharedbooks.domain.mass_deletion import DeletionWatch
 from sharedbooks.errors import NotFound
@@ -52,6 +53,13 @@ class CardPath:
 Path: TypeAlias = Root | HomePath | GroupPath | BookPath | CardPath
 
 
+class Seen(NamedTuple):
+    """A book, and the card that a PUT is about, if there is one, as the login has read them."""
+
+    book: BookAccess
+    card: CardInfo | None
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request of one member.
@@ -63,8 +71,7 @@ class Call:
         view: how answers to this member are written.
         deletions: notices when somebody deletes a great many cards.
         opened: the book of a request that reads, where it was read together with the member.
-        book_id: the id of the book of one that writes, to wait for others who write to it; the
-            book itself is to be opened.
+        seen: what a request that writes has seen of its book already; it is to be opened.
     """
 
     request: Request
@@ -73,7 +80,12 @@ class Call:
     view: View
     deletions: DeletionWatch
     opened: BookAccess | None = None
-    book_id: int | None = None
+    seen: Seen | None = None
+
+    @property
+    def book_id(self) -> int | None:
+        """The id of the book that a request writes to, for waiting with others who do."""
+        return None if self.seen is None else self.seen.book.book_id
 
     def book(self, connection: Connection, name: str) -> BookAccess:
         """Return the book of that name in the member's home.

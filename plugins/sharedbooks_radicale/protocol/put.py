@@ -10,7 +10,13 @@ from sharedbooks.domain.cards import get_card
 from sharedbooks.domain.homes import delete_own_book
 from sharedbooks.domain.mass_deletion import MassDeletion
 from sharedbooks.domain.prepared_cards import PreparedCard, prepare_card
-from sharedbooks.domain.storing import delete_in_place, open_place, put_in_place
+from sharedbooks.domain.storing import (
+    Stored,
+    delete_in_place,
+    open_place,
+    put_if_unchanged,
+    put_in_place,
+)
 from sharedbooks.errors import AccessDenied
 from sharedbooks.identifiers import parse_card_name
 from sharedbooks_radicale.failures import MethodNotAllowed, Refused
@@ -80,9 +86,8 @@ def _store(call: Call, book: str, name: str, card: PreparedCard) -> Response:
     def store(connection: Connection) -> Response:
         access, place = open_place(connection, member.user.id, book, name, card.facts.card_uid)
         stored = put_in_place(connection, access, place, card, member.actor, conditions)
-        headers = {"ETag": stored.etag} if stored.verbatim else {}
         if not call.request.wants_representation:
-            return Response(201 if stored.created else 204, headers)
+            return _stored(stored)
         # RFC 8144, 3.2: what is stored now, so that its tag may be told in any case.
         headers = {
             "ETag": stored.etag,
@@ -93,7 +98,22 @@ def _store(call: Call, book: str, name: str, card: PreparedCard) -> Response:
         content = get_card(connection, access.book_id, name).content
         return Response(201 if stored.created else 200, headers, content)
 
-    return call.database.run_write(store, short=True, book_id=call.book_id)
+    def store_if_unchanged(connection: Connection) -> Response | None:
+        seen = call.seen
+        if seen is None or call.request.wants_representation:
+            return None
+        stored = put_if_unchanged(
+            connection, seen.book, name, seen.card, card, member.actor, conditions
+        )
+        return None if stored is None else _stored(stored)
+
+    at_once = store_if_unchanged if call.database.spares_transactions else None
+    return call.database.run_write(store, short=True, book_id=call.book_id, at_once=at_once)
+
+
+def _stored(stored: Stored) -> Response:
+    headers = {"ETag": stored.etag} if stored.verbatim else {}
+    return Response(201 if stored.created else 204, headers)
 
 
 def delete(call: Call) -> Response:

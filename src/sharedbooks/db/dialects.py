@@ -15,7 +15,7 @@ from sharedbooks.db.hosts import mariadb_hosts, postgresql_hosts
 from sharedbooks.db.limits import Limits, limit_waiting, mariadb_arguments, postgresql_arguments
 from sharedbooks.db.pipelines import Flow
 from sharedbooks.db.silence import Silence
-from sharedbooks.db.transactions import Begin, Transactions
+from sharedbooks.db.transactions import ENDED_BY_ITSELF, Beginnings, Ending, Transactions
 from sharedbooks.db.write_ahead_log import WriteAheadLog
 from sharedbooks.watching.metrics import LOCK_WAITS
 from sharedbooks.watching.statements import note
@@ -56,19 +56,19 @@ def sqlite(
             event.listen(engine, "connect", _prepare_sqlite_writer)
         return engine
 
+    begin_writing = _begin_writing_within(limits.busy)
     # One writer connection a process: threads then queue here, in order, instead of polling
     # for the lock of the file.
     return (
         Transactions(
             make(),
-            _begin_snapshot,
-            begin_short=_begin_nothing,
+            Beginnings(_begin_snapshot, _begin_snapshot, _begin_nothing),
             size=pool_size,
             patience=limits.busy,
         ),
         Transactions(
             make(writing=True),
-            _begin_writing_within(limits.busy),
+            Beginnings(begin_writing, begin_writing, begin_writing),
             size=1,
             patience=limits.busy,
             writing=True,
@@ -142,19 +142,16 @@ def _begun_by_driver(
     writer: Engine,
     pool_size: int,
     limits: Limits,
-    *,
-    begin: Begin = _begin_nothing,
-    begin_short_reading: Begin = _begin_nothing,
-    begin_short_writing: Begin = _begin_nothing,
+    begin: Beginnings,
 ) -> tuple[Transactions, Transactions]:
     """Return the transactions of drivers that begin one with its first statement."""
     longest = limits.connect + (limits.statement(writing=True) or 0)
     silence = Silence(limits.answer and 0.9 * limits.connect, longest)
     make = partial(Transactions, size=pool_size, patience=limits.busy, silence=silence)
-    return (
-        make(reader, begin=begin, begin_short=begin_short_reading),
-        make(writer, begin=begin, begin_short=begin_short_writing, writing=True),
-    )
+    reading = make(reader, begin._replace(short=begin.whole))
+    writing = make(writer, begin, writing=True)
+    reading.beside, writing.beside = writing, reading
+    return reading, writing
 
 
 def postgresql(
@@ -176,23 +173,17 @@ def postgresql(
     reader, writer = make("REPEATABLE READ", writing=False), make("READ COMMITTED", writing=True)
 
     # psycopg sends BEGIN and COMMIT by themselves, each as slow as a short statement.
-    def begin(driver: Any) -> None:
+    def begin_whole(driver: Any) -> None:
         if driver.autocommit:
             driver.autocommit = False
 
-    def begin_alone(driver: Any) -> None:
+    def begin_single(driver: Any) -> Ending:
         if not driver.autocommit:
             driver.autocommit = True
+        return ENDED_BY_ITSELF
 
-    return _begun_by_driver(
-        reader,
-        writer,
-        pool_size,
-        limits,
-        begin=begin,
-        begin_short_reading=begin_alone,
-        begin_short_writing=Flow,
-    )
+    begin = Beginnings(begin_whole, Flow, begin_single)
+    return _begun_by_driver(reader, writer, pool_size, limits, begin)
 
 
 def mariadb(
@@ -216,4 +207,5 @@ def mariadb(
     # READ COMMITTED takes no gap locks, so writers to different names of a book's index do not
     # meet.
     reader = make("REPEATABLE READ", writing=False)
-    return _begun_by_driver(reader, make("READ COMMITTED", writing=True), pool_size, limits)
+    begin = Beginnings(_begin_nothing, _begin_nothing, _begin_nothing)
+    return _begun_by_driver(reader, make("READ COMMITTED", writing=True), pool_size, limits, begin)

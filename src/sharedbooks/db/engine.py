@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection, make_url
@@ -18,9 +18,9 @@ from sharedbooks.db.limits import Limits
 from sharedbooks.db.prepared import Prepared
 from sharedbooks.db.schema_watch import SchemaWatch
 from sharedbooks.db.timing import timed_arguments
-from sharedbooks.db.turns import Turns
-from sharedbooks.errors import StoreBusy, StoreFull
-from sharedbooks.watching.metrics import DATABASE_FAILURES, RETRIES
+from sharedbooks.db.turns import Turn, Turns, Write
+from sharedbooks.errors import SharedbooksError, StoreBusy, StoreFull
+from sharedbooks.watching.metrics import COMMITS, DATABASE_FAILURES, RETRIES
 
 T = TypeVar("T")
 
@@ -76,8 +76,8 @@ class Database:
         self._companion: Callable[[Connection], None] | None = None
 
     @property
-    def spares_snapshots(self) -> bool:
-        """Whether statements by themselves cost less than in a snapshot.
+    def spares_transactions(self) -> bool:
+        """Whether statements by themselves cost less than in a transaction.
 
         To SQLite it makes no difference; MariaDB's driver ends a transaction after each.
         """
@@ -153,13 +153,18 @@ class Database:
         """
 
         def attempt() -> list[Any]:
-            with self._reading.take(short=True) as connection:
+            with self._reading.take_single() as connection:
                 return statement.all(connection, parameters)
 
         return _with_attempts(attempt, _may_pass, self._busy_timeout)
 
     def run_write(
-        self, work: Callable[[Connection], T], *, short: bool = False, book_id: int | None = None
+        self,
+        work: Callable[[Connection], T],
+        *,
+        short: bool = False,
+        book_id: int | None = None,
+        at_once: Callable[[Connection], T | None] | None = None,
     ) -> T:
         """Return ``work(connection)`` done and committed in a write transaction.
 
@@ -173,14 +178,35 @@ class Database:
         Args:
             work: what to do.
             short: whether it runs ``Prepared`` statements alone, whose journeys to a database on
-                another machine can then be fewer; see ``db.pipelines.Flow``.
+                another machine can then be fewer (``db.pipelines.Flow``), and raises a
+                ``SharedbooksError`` only as long as it has written nothing: it may share a
+                transaction with others.
             book_id: the book that it is going to lock, if it is only one and that is known: others
-                of this process who write to it wait until it is done.
+                of this process who write to it wait until it is done, or do it as well.
+            at_once: does the same by a single statement if nobody has to be waited for; returns
+                None if it did nothing. It is not called again.
 
         Raises:
             StoreBusy: it did not succeed in the attempts allowed, or the database is away.
             StoreFull: no space left.
         """
+        if book_id is None or self._turns is None:
+            return self._write_alone(work, short=short)
+        write = Write(work, alone=not short)
+        while True:
+            with self._turns.take(book_id, write) as turn:
+                if turn is not None and write.alone:
+                    return self._write_alone(work, short=short)
+                if turn is not None:
+                    if at_once is not None and not write.waited:
+                        done = self._write_at_once(at_once)
+                        if done is not None:
+                            return done
+                    self._write_together(turn)
+            if not write.alone:
+                return write.result()
+
+    def _write_alone(self, work: Callable[[Connection], T], *, short: bool) -> T:
         committing = False
 
         def attempt() -> T:
@@ -196,9 +222,52 @@ class Database:
         def may_repeat(failure: Failure) -> bool:
             return failure is Failure.TRANSIENT or (_may_pass(failure) and not committing)
 
-        turn = nullcontext() if book_id is None or not self._turns else self._turns.take(book_id)
-        with turn:
-            return _with_attempts(attempt, may_repeat, self._busy_timeout)
+        return _with_attempts(attempt, may_repeat, self._busy_timeout)
+
+    def _write_at_once(self, work: Callable[[Connection], T | None]) -> T | None:
+        """Return what ``work`` did by a single statement, or None if that was nothing."""
+        if self._companion is not None:
+            return None
+        asking = False
+        started = time.monotonic()
+        try:
+            with self._writing.take_single() as connection:
+                asking = True
+                done = work(connection)
+        except DBAPIError as error:
+            if asking and classify(error) is Failure.UNAVAILABLE:
+                # Nobody knows whether it was done.
+                _raise_typed(error)
+            return None
+        if done is not None:
+            COMMITS.observe(time.monotonic() - started)
+        return done
+
+    def _write_together(self, turn: Turn) -> None:
+        """Do what is to be written in one transaction; if that fails, each is to be done alone."""
+        committing = False
+        try:
+            with self._writing.take(short=True) as connection:
+                for write in turn:
+                    write.attempt(connection)
+                self._do_companion(connection)
+                committing = True
+            self._companion = None
+        except SharedbooksError as error:
+            for write in turn.writes:
+                write.fail(error)
+        except DBAPIError as error:
+            failure = classify(error)
+            _logger.debug("%d writes met %s together", len(turn.writes), failure.name)
+            _count_retry(failure)
+            for write in turn.writes:
+                if committing and failure is Failure.UNAVAILABLE:
+                    write.fail(_typed(error))
+                else:
+                    write.separate()
+        except Exception:  # noqa: BLE001 - a defect: whose it is, meets it again
+            for write in turn.writes:
+                write.separate()
 
     def run_outside_transactions(self, work: Callable[[Any], T]) -> T:
         """Return ``work(connection)`` done on the writing connection as the driver has it.
@@ -228,6 +297,10 @@ class Database:
             self._companion(connection)
 
 
+def _count_retry(failure: Failure) -> None:
+    RETRIES.count("unavailable" if failure is Failure.UNAVAILABLE else "conflict")
+
+
 def _may_pass(failure: Failure) -> bool:
     return failure in {Failure.TRANSIENT, Failure.UNAVAILABLE}
 
@@ -247,22 +320,29 @@ def _with_attempts(
             if lost == _ATTEMPTS or time.monotonic() >= deadline or not may_repeat(failure):
                 _raise_typed(error)
             _logger.debug("an attempt met %s; trying again", failure.name)
-            RETRIES.count("unavailable" if failure is Failure.UNAVAILABLE else "conflict")
+            _count_retry(failure)
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
         pause = min(2 * pause, _LAST_PAUSE)
 
 
 def _raise_typed(error: DBAPIError) -> NoReturn:
-    """Raise the typed error that ``error`` means, or ``error`` itself when it means a defect."""
+    typed = _typed(error)
+    if typed is error:
+        raise error
+    raise typed from error
+
+
+def _typed(error: DBAPIError) -> Exception:
+    """Return the typed error that ``error`` means, or ``error`` itself when it means a defect."""
     failure = classify(error)
     if failure in _REASONS:
         DATABASE_FAILURES.count(_REASONS[failure])
     if failure is Failure.TRANSIENT:
-        raise StoreBusy("The database is busy; try again in a moment.") from error
+        return StoreBusy("The database is busy; try again in a moment.")
     if failure is Failure.UNAVAILABLE:
         # libpq tells of every host, over several lines.
         reason = " ".join(str(error.orig).split())
-        raise StoreBusy(f"The database cannot be reached: {reason}") from error
+        return StoreBusy(f"The database cannot be reached: {reason}")
     if failure is Failure.FULL:
-        raise StoreFull("The database has no space left.") from error
-    raise error
+        return StoreFull("The database has no space left.")
+    return error

@@ -6,9 +6,10 @@ than all that a poll reads. Here beginning and ending are the driver's own calls
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -35,14 +36,40 @@ Begin = Callable[[Any], Ending | None]
 """Begins a transaction on the driver's connection; returns what ends it, None for the driver."""
 
 
+class _Ended:
+    """Ends nothing: a statement was a transaction by itself."""
+
+    def commit(self) -> None:
+        pass
+
+    def rollback(self) -> None:
+        pass
+
+
+ENDED_BY_ITSELF = _Ended()
+"""What a ``Begin`` returns that leaves it to the database to end a transaction."""
+
+
+class Beginnings(NamedTuple):
+    """How transactions are begun.
+
+    Attributes:
+        whole: one of any length.
+        short: one of a few ``Prepared`` statements, in fewer journeys to the database.
+        single: one of a single statement.
+    """
+
+    whole: Begin
+    short: Begin
+    single: Begin
+
+
 class Transactions:
     """Transactions of one kind, for reading or for writing, for the threads of a process.
 
     Args:
         engine: makes the connections; it pools nothing itself.
         begin: begins a transaction, where the driver does not by itself.
-        begin_short: the same for one of a few ``Prepared`` statements, in fewer journeys to the
-            database: one that reads is of a single statement.
         size: transactions at a time; whoever wants one more waits.
         patience: seconds to wait for one.
         writing: whether there is something to commit when one ends well.
@@ -51,29 +78,29 @@ class Transactions:
 
     Attributes:
         watch: refuses transactions when the schema is not the one this program knows.
+        beside: those whose connections end with these, being to the same server.
     """
 
     def __init__(
         self,
         engine: Engine,
-        begin: Begin,
+        begin: Beginnings,
         *,
         size: int,
         patience: float,
         writing: bool = False,
         silence: Silence | None = None,
         committed: Callable[[Any], object] | None = None,
-        begin_short: Begin | None = None,
     ) -> None:
         self._engine = engine
         self._begin = begin
-        self._begin_short = begin_short or begin
         self._patience = patience
         self._writing = writing
         self._committed = committed
         self._silence = silence or Silence(None, 0)
         self._use = "writing" if writing else "reading"
         self.watch: SchemaWatch | None = None
+        self.beside: Transactions | None = None
         # A semaphore of the standard library is made of Python; this costs a tenth.
         self._free: SimpleQueue[None] = SimpleQueue()
         for _ in range(size):
@@ -85,14 +112,20 @@ class Transactions:
         """Return a transaction, to be used in a ``with`` statement.
 
         Args:
-            short: whether it keeps to what ``begin_short`` is for.
+            short: whether it is one of a few ``Prepared`` statements.
         """
-        return Transaction(self, self._begin_short if short else self._begin)
+        return Transaction(self, self._begin.short if short else self._begin.whole)
+
+    def take_single(self) -> "Transaction":
+        """Return one for a single statement, which is kept as soon as it is done."""
+        return Transaction(self, self._begin.single)
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
-        while self._idle:
-            _drop(self._idle.pop())
+        # Other threads take and bring some meanwhile.
+        with suppress(IndexError):
+            while True:
+                _drop(self._idle.pop())
 
     def acquire(self, begin: Begin) -> tuple[Connection, Ending]:
         """Return a connection with a transaction begun; for ``Transaction``, as ``release`` is."""
@@ -167,7 +200,7 @@ class Transactions:
             StoreBusy: it does.
         """
         if self.watch is not None and classify(error) is Failure.OTHER:
-            connection, ending = self.acquire(self._begin)
+            connection, ending = self.acquire(self._begin.whole)
             try:
                 self.watch.look(connection)
             finally:
@@ -202,7 +235,7 @@ class Transactions:
                 return
             if failed:
                 ending.rollback()
-            elif self._writing:
+            elif self._writing and ending is not ENDED_BY_ITSELF:
                 self._commit(connection, ending)
             else:
                 # After a rollback psycopg would prepare every statement anew.
@@ -236,6 +269,8 @@ class Transactions:
         _drop(connection)
         # What ended this one has ended those that wait, too.
         self.close()
+        if self.beside is not None:
+            self.beside.close()
 
 
 class Transaction:

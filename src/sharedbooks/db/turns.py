@@ -1,22 +1,112 @@
-"""Writers of one process who wait for each other here, and not with a connection in hand."""
+"""Writers of one process to one book: they wait here, and those who have waited write together.
+
+The database would make them wait as well, but each with a connection in hand and a commit of its
+own. Here the first of those who wait does what all of them want in one transaction.
+"""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
 
-from sharedbooks.errors import StoreBusy
+from sqlalchemy import Connection
+
+from sharedbooks.errors import SharedbooksError, StoreBusy
 from sharedbooks.watching.metrics import DATABASE_FAILURES, LOCK_WAITS
-from sharedbooks.watching.statements import note
+from sharedbooks.watching.statements import note, noted_with, notes
 
-_PLACES = 256
+T = TypeVar("T")
+
+_MOST_TOGETHER = 16
+
+
+class Write(Generic[T]):
+    """What one thread wants to be written, by itself or by another thread.
+
+    Args:
+        work: writes it; raises a ``SharedbooksError`` only as long as it has written nothing.
+        alone: whether it is to have a transaction of its own.
+
+    Attributes:
+        alone: so it is, from the beginning or because those it was together with failed.
+        leads: whether its thread is to do it.
+        waited: whether others were done before it.
+    """
+
+    def __init__(self, work: Callable[[Connection], T], *, alone: bool) -> None:
+        self.alone = alone
+        self.leads = False
+        self.waited = False
+        self._work = work
+        self._notes = notes()
+        self._returned: list[T] = []
+        self._failure: Exception | None = None
+        # An event of the standard library is made of several of these.
+        self._woken = threading.Lock()
+        self._woken.acquire()
+
+    def attempt(self, connection: Connection) -> None:
+        """Write it, without a commit; if it is refused, ``result`` will tell."""
+        with noted_with(self._notes):
+            try:
+                self._returned.append(self._work(connection))
+            except SharedbooksError as refusal:
+                self._failure = refusal
+
+    def fail(self, failure: Exception) -> None:
+        """Have ``result`` raise this, whatever became of it."""
+        self._failure = failure
+
+    def separate(self) -> None:
+        """Forget the attempt, which was taken back; it is to be done alone."""
+        self._returned.clear()
+        self._failure = None
+        self.alone = True
+
+    def result(self) -> T:
+        """Return what ``work`` returned in a transaction that was committed, or raise its error."""
+        if self._failure is not None:
+            raise self._failure
+        return self._returned[0]
+
+    def wait(self, seconds: float = -1) -> bool:
+        """Wait until it was written, or is to be by its own thread; False if that takes longer."""
+        return self._woken.acquire(timeout=seconds)
+
+    def wake(self) -> None:
+        """End the wait."""
+        self._woken.release()
+
+
+class Turn:
+    """The right to write to a book, for as long as it is not handed on.
+
+    Iterating yields the write whose turn it is, and then those that have come to wait meanwhile,
+    to be done in the same transaction.
+
+    Attributes:
+        writes: those that were yielded.
+    """
+
+    def __init__(self, first: Write[Any], line: deque[Write[Any]], guard: threading.Lock) -> None:
+        self.writes = [first]
+        self._line = line
+        self._guard = guard
+
+    def __iter__(self) -> Iterator[Write[Any]]:
+        yield self.writes[0]
+        while len(self.writes) < _MOST_TOGETHER:
+            with self._guard:
+                if not self._line or self._line[0].alone:
+                    return
+                self.writes.append(self._line.popleft())
+            yield self.writes[-1]
 
 
 class Turns:
-    """Lets writers of the same thing go one after the other.
-
-    The database would make them wait as well, but each with a connection, and a lock that many
-    wait for costs it more than what they write. Which things share a place is left to chance.
+    """Lets the writers of a book go one after the other.
 
     Args:
         patience: seconds to wait.
@@ -24,30 +114,63 @@ class Turns:
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
-        self._places = [threading.Lock() for _ in range(_PLACES)]
+        self._guard = threading.Lock()
+        self._lines: dict[int, deque[Write[Any]]] = {}
 
     @contextmanager
-    def take(self, thing: int) -> Iterator[None]:
-        """Be the only one in this process to write to ``thing``.
+    def take(self, book_id: int, write: Write[Any]) -> Iterator[Turn | None]:
+        """Be the only one in this process to write to a book, as long as the block lasts.
+
+        Yields None if another thread has done the write meanwhile.
 
         Raises:
             StoreBusy: those before it took too long.
         """
-        place = self._places[thing % _PLACES]
-        if not place.acquire(blocking=False):
-            self._wait(place)
+        with self._guard:
+            line = self._lines.get(book_id)
+            if line is None:
+                line = self._lines[book_id] = deque()
+                write.leads = True
+            else:
+                write.leads, write.waited = False, True
+                line.append(write)
+        if not write.leads:
+            self._wait(line, write)
+        if not write.leads:
+            yield None
+            return
+        turn = Turn(write, line, self._guard)
         try:
-            yield
+            yield turn
         finally:
-            place.release()
+            self._hand_on(book_id, line)
+            for other in turn.writes[1:]:
+                other.wake()
 
-    def _wait(self, place: threading.Lock) -> None:
+    def _wait(self, line: deque[Write[Any]], write: Write[Any]) -> None:
         started = time.monotonic()
         try:
-            if not place.acquire(timeout=self._patience):
-                DATABASE_FAILURES.count("busy")
-                raise StoreBusy("Others are writing all the time; try again in a moment.")
+            if not write.wait(self._patience):
+                self._give_up(line, write)
         finally:
             waited = time.monotonic() - started
             LOCK_WAITS.observe(waited)
             note("<waiting for other writers>", waited)
+
+    def _give_up(self, line: deque[Write[Any]], write: Write[Any]) -> None:
+        with self._guard:
+            if write in line:
+                line.remove(write)
+                DATABASE_FAILURES.count("busy")
+                raise StoreBusy("Others are writing all the time; try again in a moment.")
+        # Its turn came just now, or somebody is at it and will soon know how it ended.
+        write.wait()
+
+    def _hand_on(self, book_id: int, line: deque[Write[Any]]) -> None:
+        with self._guard:
+            if not line:
+                del self._lines[book_id]
+                return
+            following = line.popleft()
+            following.leads = True
+        following.wake()

@@ -48,7 +48,7 @@ class Card(CardInfo):
     content: bytes
 
 
-_INFO_COLUMNS: tuple[Any, ...] = (
+CARD_INFO_COLUMNS: tuple[Any, ...] = (
     cards.c.id,
     cards.c.resource_name,
     cards.c.card_uid,
@@ -61,7 +61,8 @@ _INFO_COLUMNS: tuple[Any, ...] = (
     cards.c.created_at,
     cards.c.changed_at,
 )
-CARD_COLUMNS: tuple[Any, ...] = (*_INFO_COLUMNS, cards.c.content)
+"""What makes a ``CardInfo``, in the order of its fields."""
+CARD_COLUMNS: tuple[Any, ...] = (*CARD_INFO_COLUMNS, cards.c.content)
 """What makes a ``Card``, in the order of its fields."""
 _OF_NAME = (
     cards.c.book_id == bindparam("book_id"),
@@ -69,22 +70,22 @@ _OF_NAME = (
 )
 _BY_NAME = Prepared(select(*CARD_COLUMNS).where(*_OF_NAME))
 _BY_NAME_AT_ONCE = Prepared(select(*CARD_COLUMNS).where(*_OF_NAME, AT_REVISION))
-_INFO_BY_NAME = Prepared(select(*_INFO_COLUMNS).where(*_OF_NAME))
+_INFO_BY_NAME = Prepared(select(*CARD_INFO_COLUMNS).where(*_OF_NAME))
 _BY_NAMES = Among(CARD_COLUMNS, cards.c.resource_name, OF_BOOK)
 _BY_IDS = Among(CARD_COLUMNS, cards.c.id)
-_INFOS_BY_NAMES = Among(_INFO_COLUMNS, cards.c.resource_name, OF_BOOK)
+_INFOS_BY_NAMES = Among(CARD_INFO_COLUMNS, cards.c.resource_name, OF_BOOK)
 _ALL = (
     select(*CARD_COLUMNS)
     .where(cards.c.book_id == bindparam("book_id"))
     .order_by(cards.c.resource_name)
 )
 _LISTED = (
-    select(*_INFO_COLUMNS)
+    select(*CARD_INFO_COLUMNS)
     .where(cards.c.book_id == bindparam("book_id"))
     .order_by(cards.c.resource_name)
 )
 _BY_DISPLAY_NAME = (
-    select(cards.c.display_name, *_INFO_COLUMNS)
+    select(cards.c.display_name, *CARD_INFO_COLUMNS)
     .where(cards.c.book_id == bindparam("book_id"))
     .order_by(cards.c.display_name, cards.c.resource_name)
 )

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam
 
 from sharedbooks.db.engine import Database
 from sharedbooks.db.prepared import Prepared
+from sharedbooks.db.schema import address_books, cards
 from sharedbooks.domain.book_access import BookAccess, access_beside, beside_user
+from sharedbooks.domain.cards import CARD_INFO_COLUMNS, CardInfo
 from sharedbooks.domain.changes import NEWS, read_news
 from sharedbooks.domain.credentials import (
     USER_WITH_CREDENTIALS,
@@ -25,7 +27,15 @@ FindUser: TypeAlias = Callable[[Connection, str], UserWithCredentials | None]
 
 _STATEMENT = Prepared(beside_user(WITH_LOGIN_NAME))
 _WITH_NEWS = Prepared(beside_user(WITH_LOGIN_NAME.add_columns(NEWS)))
-_NEWS_AT = len(WITH_LOGIN_NAME.selected_columns)
+_WITH_CARD = Prepared(
+    beside_user(WITH_LOGIN_NAME.add_columns(*CARD_INFO_COLUMNS)).outerjoin(
+        cards,
+        (cards.c.book_id == address_books.c.id)
+        & (cards.c.resource_name == bindparam("resource_name")),
+    )
+)
+_MORE_AT = len(WITH_LOGIN_NAME.selected_columns)
+_CARD = slice(_MORE_AT, _MORE_AT + len(CARD_INFO_COLUMNS))
 
 
 class Opening:
@@ -34,17 +44,23 @@ class Opening:
     Args:
         book_name: the book's name in the user's home; None if they ask for no book.
         since: a revision of the book after which they ask for its changes; None if they do not.
+        resource_name: the name of the card that they want to store; None if they do not.
 
     Attributes:
         book: as the user who was found sees it; None if there is none that they see.
         news: its changes, where they were few and ``find_alone`` has read them.
+        card: what ``find_alone`` has found under the ``resource_name``.
     """
 
-    def __init__(self, book_name: str | None, since: int | None = None) -> None:
+    def __init__(
+        self, book_name: str | None, since: int | None = None, resource_name: str | None = None
+    ) -> None:
         self._book_name = book_name
         self._since = since
+        self._resource_name = resource_name
         self.book: BookAccess | None = None
         self.news: News | None = None
+        self.card: CardInfo | None = None
 
     def find(self, connection: Connection, login_name: str) -> UserWithCredentials | None:
         """Return the user; the book is of the same snapshot."""
@@ -58,11 +74,18 @@ class Opening:
             where = {"login_name": login_name}
             return with_credentials(database.read_statement(USER_WITH_CREDENTIALS, where))
         where = self._where(login_name)
+        if self._resource_name is not None:
+            rows = database.read_statement(
+                _WITH_CARD, where | {"resource_name": self._resource_name}
+            )
+            if rows and rows[0][_MORE_AT] is not None:
+                self.card = CardInfo(*rows[0][_CARD])
+            return self._keep(rows)
         if self._since is None:
             return self._keep(database.read_statement(_STATEMENT, where))
         rows = database.read_statement(_WITH_NEWS, where | {"since": self._since})
         if rows:
-            self.news = read_news(self._since, rows[0][_NEWS_AT])
+            self.news = read_news(self._since, rows[0][_MORE_AT])
         return self._keep(rows)
 
     def _where(self, login_name: str) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 For PostgreSQL that is one statement. A dozen that insert, update and delete are as many messages
 to be parsed, and each costs both sides more than what it does. No part of such a statement sees
-what the others do. A book that is read-only has no revision to give, and a row without one is
-refused.
+what the others do. In a book that is locked, one that is read-only has no revision to give, and a
+row without one is refused. In one that is not, every part depends on the revision's being given.
 """
 
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     CTE,
+    BigInteger,
     Column,
     ColumnElement,
     Connection,
@@ -32,9 +33,12 @@ from sharedbooks.db.schema import (
     card_properties,
     card_versions,
     cards,
+    mounts,
     removed_names,
 )
 from sharedbooks.db.types import now
+from sharedbooks.domain.book_access import BookAccess
+from sharedbooks.domain.book_checks import Policy
 from sharedbooks.domain.card_rows import (
     RemovedCard,
     columns_of_content,
@@ -44,6 +48,7 @@ from sharedbooks.domain.card_rows import (
 )
 from sharedbooks.domain.cards import Card
 from sharedbooks.domain.changes import raise_revision
+from sharedbooks.domain.grants import effective_privilege
 from sharedbooks.domain.history import Action, Actor, columns_of
 from sharedbooks.domain.prepared_cards import PreparedCard
 
@@ -57,46 +62,13 @@ _CARD = _given("card", cards.c.id)
 _NAME = _given("resource_name", cards.c.resource_name)
 _UID = _given("card_uid", cards.c.card_uid)
 _MOMENT = _given("moment", cards.c.changed_at)
-_RAISED = (
-    update(address_books)
-    .where(address_books.c.id == _BOOK, address_books.c.read_only == false())
-    .values(revision=address_books.c.revision + 1, changed_at=_MOMENT)
-    .returning(address_books.c.revision)
-    .cte("raised")
-)
-_REVISION = select(_RAISED.c.revision).scalar_subquery()
 _STORED = {
-    "revision": _REVISION,
     "changed_at": _MOMENT,
     **{
         name: _given(f"new_{name}", cards.c[name])
         for name in ("content_hash", "size", "version", "kind", "display_name", "content")
     },
 }
-
-
-def _change(action: Action) -> dict[str, ColumnElement[Any]]:
-    return {
-        "book_id": _BOOK,
-        "revision": _REVISION,
-        "action": literal(action.value),
-        "at": _MOMENT,
-        "actor_id": _given("actor_id", card_versions.c.actor_id),
-        **{
-            name: _given(name, card_versions.c[name]) for name in ("actor_name", "device", "client")
-        },
-    }
-
-
-def _recorded(action: Action) -> CTE:
-    """Return the part that writes into history what the card has been until now."""
-    change = _change(action)
-    before = (cards.c.resource_name, cards.c.card_uid, cards.c.content)
-    columns = (*change, "resource_name", "card_uid", "content_before")
-    rows = select(*change.values(), *before).where(cards.c.id == _CARD)
-    return insert(card_versions).from_select(columns, rows).cte("recorded")
-
-
 _WANTED = (
     func.unnest(
         bindparam("property_names", type_=ARRAY(String)),
@@ -109,62 +81,148 @@ _PROPERTY = ("card_id", "book_id", "name", "value")
 _OF_CARD = card_properties.c.card_id == _CARD
 _SAME = (card_properties.c.name == _WANTED.c.name) & (card_properties.c.value == _WANTED.c.value)
 
-# An edit mostly changes one value: the others' rows stay.
-_EDIT = Prepared(
-    insert(card_properties)
-    .from_select(
-        _PROPERTY,
-        select(_CARD, _BOOK, _WANTED.c.name, _WANTED.c.value).where(
-            ~exists().select_from(card_properties).where(_OF_CARD, _SAME)
-        ),
+
+def _raised(*conditions: ColumnElement[bool]) -> CTE:
+    return (
+        update(address_books)
+        .where(*conditions, address_books.c.read_only == false())
+        .values(revision=address_books.c.revision + 1, changed_at=_MOMENT)
+        .returning(address_books.c.revision)
+        .cte("raised")
     )
-    .add_cte(
-        update(cards).where(cards.c.id == _CARD).values(_STORED).cte("changed"),
-        _recorded(Action.EDIT),
-        delete(card_properties)
-        .where(_OF_CARD, ~exists().select_from(_WANTED).where(_SAME))
-        .cte("surplus"),
-    )
-)
-_ADDED = (
-    insert(cards)
-    .values(
-        book_id=_BOOK,
-        resource_name=_NAME,
-        card_uid=_UID,
-        creator_id=_given("actor_id", cards.c.creator_id),
-        created_at=_MOMENT,
-        **_STORED,
-    )
-    .returning(cards.c.id)
-    .cte("added")
-)
-_ADD = Prepared(
-    insert(card_properties)
-    .from_select(_PROPERTY, select(_ADDED.c.id, _BOOK, _WANTED.c.name, _WANTED.c.value))
-    .add_cte(
-        insert(card_versions)
-        .values(resource_name=_NAME, card_uid=_UID, **_change(Action.CREATE))
-        .cte("recorded"),
-        delete(removed_names)
-        .where(removed_names.c.book_id == _BOOK, removed_names.c.resource_name == _NAME)
-        .cte("revived"),
-    )
-)
-_REMOVE = Prepared(
-    # Its rows in the search index go with it.
-    delete(cards)
-    .where(cards.c.id == _CARD)
-    .add_cte(
-        _recorded(Action.DELETE),
-        insert(removed_names)
-        .from_select(
-            ("book_id", "resource_name", "revision"),
-            select(_BOOK, cards.c.resource_name, _REVISION).where(cards.c.id == _CARD),
+
+
+class _Writes:
+    """Statements that begin with raising the revision in the same way.
+
+    Args:
+        raised: the part that raises it.
+        only: what must be true for any other part to do something.
+    """
+
+    def __init__(self, raised: CTE, *only: ColumnElement[bool]) -> None:
+        self._revision = select(raised.c.revision).scalar_subquery()
+        self._only = only
+        self._outcome = select(raised.c.revision)
+
+    def edit(self) -> Prepared:
+        """Return the statement that changes a card."""
+        # An edit mostly changes one value: the others' rows stay.
+        surplus = delete(card_properties).where(
+            _OF_CARD, ~exists().select_from(_WANTED).where(_SAME), *self._only
         )
-        .cte("marked"),
+        lacking = select(_CARD, _BOOK, _WANTED.c.name, _WANTED.c.value).where(
+            ~exists().select_from(card_properties).where(_OF_CARD, _SAME), *self._only
+        )
+        return self._statement(
+            update(cards)
+            .where(cards.c.id == _CARD, *self._only)
+            .values(revision=self._revision, **_STORED)
+            .cte("changed"),
+            self._recorded(Action.EDIT),
+            surplus.cte("surplus"),
+            insert(card_properties).from_select(_PROPERTY, lacking).cte("found"),
+        )
+
+    def add(self) -> Prepared:
+        """Return the statement that adds a card."""
+        card = {
+            "book_id": _BOOK,
+            "resource_name": _NAME,
+            "card_uid": _UID,
+            "creator_id": _given("actor_id", cards.c.creator_id),
+            "created_at": _MOMENT,
+            "revision": self._revision,
+            **_STORED,
+        }
+        added = (
+            insert(cards)
+            .from_select(list(card), select(*card.values()).where(*self._only))
+            .returning(cards.c.id)
+            .cte("added")
+        )
+        change = {"resource_name": _NAME, "card_uid": _UID, **self._change(Action.CREATE)}
+        properties = select(added.c.id, _BOOK, _WANTED.c.name, _WANTED.c.value)
+        return self._statement(
+            added,
+            insert(card_versions)
+            .from_select(list(change), select(*change.values()).where(*self._only))
+            .cte("recorded"),
+            delete(removed_names)
+            .where(
+                removed_names.c.book_id == _BOOK,
+                removed_names.c.resource_name == _NAME,
+                *self._only,
+            )
+            .cte("revived"),
+            insert(card_properties).from_select(_PROPERTY, properties).cte("found"),
+        )
+
+    def remove(self) -> Prepared:
+        """Return the statement that deletes a card."""
+        this = (cards.c.id == _CARD, *self._only)
+        name = select(_BOOK, cards.c.resource_name, self._revision).where(*this)
+        return self._statement(
+            # Its rows in the search index go with it.
+            delete(cards).where(*this).cte("removed"),
+            self._recorded(Action.DELETE),
+            insert(removed_names)
+            .from_select(("book_id", "resource_name", "revision"), name)
+            .cte("marked"),
+        )
+
+    def _statement(self, *parts: CTE) -> Prepared:
+        return Prepared(self._outcome.add_cte(*parts))
+
+    def _change(self, action: Action) -> dict[str, ColumnElement[Any]]:
+        return {
+            "book_id": _BOOK,
+            "revision": self._revision,
+            "action": literal(action.value),
+            "at": _MOMENT,
+            "actor_id": _given("actor_id", card_versions.c.actor_id),
+            **{
+                name: _given(name, card_versions.c[name])
+                for name in ("actor_name", "device", "client")
+            },
+        }
+
+    def _recorded(self, action: Action) -> CTE:
+        """Return the part that writes into history what the card has been until now."""
+        change = self._change(action)
+        before = (cards.c.resource_name, cards.c.card_uid, cards.c.content)
+        columns = (*change, "resource_name", "card_uid", "content_before")
+        rows = select(*change.values(), *before).where(cards.c.id == _CARD, *self._only)
+        return insert(card_versions).from_select(columns, rows).cte("recorded")
+
+
+_LOCKED = _Writes(_raised(address_books.c.id == _BOOK))
+_ADD, _EDIT, _REMOVE = _LOCKED.add(), _LOCKED.edit(), _LOCKED.remove()
+
+_USER: ColumnElement[int] = bindparam("user_id", type_=BigInteger)
+_UNCHANGED = (
+    select(address_books.c.id)
+    .join(mounts, mounts.c.book_id == address_books.c.id)
+    .where(
+        address_books.c.id == _BOOK,
+        address_books.c.revision == bindparam("known_revision"),
+        address_books.c.deletion == 0,
+        address_books.c.check_policy == Policy.OFF.value,
+        mounts.c.principal_id == _USER,
+        mounts.c.name == bindparam("book_name"),
+        effective_privilege(_USER) == bindparam("known_privilege"),
     )
+    # Whoever waited would do so with what it saw before.
+    .with_for_update(of=address_books, key_share=True, skip_locked=True)
+    .scalar_subquery()
 )
+_RAISED = _raised(address_books.c.id == _UNCHANGED)
+_EDIT_IF_UNCHANGED = _Writes(_RAISED, exists().select_from(_RAISED)).edit()
+_RAISED_FOR_NEW = _raised(
+    address_books.c.id == _UNCHANGED,
+    ~exists().select_from(cards).where(cards.c.book_id == _BOOK, cards.c.card_uid == _UID),
+)
+_ADD_IF_UNCHANGED = _Writes(_RAISED_FOR_NEW, exists().select_from(_RAISED_FOR_NEW)).add()
 
 
 def add_card(
@@ -192,6 +250,49 @@ def edit_card(
         return
     revision = raise_revision(connection, book_id)
     replace_card(connection, book_id, existing, card, actor, revision)
+
+
+def add_if_unchanged(
+    connection: Connection,
+    access: BookAccess,
+    resource_name: str,
+    card: PreparedCard,
+    actor: Actor,
+) -> bool:
+    """Do what ``add_card`` does without a lock, or nothing.
+
+    Nothing if the book is not as ``access`` says any more, if the member's rights are not, if
+    another writer has it at the moment, if it has rules for its cards, or if it has this UID.
+
+    Args:
+        connection: to PostgreSQL.
+        access: the book, in which no card has the name.
+        resource_name: the name.
+        card: what to store.
+        actor: who does.
+    """
+    key = {"resource_name": resource_name, "card_uid": card.card_uid}
+    return bool(_ADD_IF_UNCHANGED.all(connection, {**key, **_known(access, card, actor)}))
+
+
+def edit_if_unchanged(
+    connection: Connection, access: BookAccess, card_id: int, card: PreparedCard, actor: Actor
+) -> bool:
+    """Do what ``edit_card`` does without a lock, or nothing; see ``add_if_unchanged``."""
+    return bool(
+        _EDIT_IF_UNCHANGED.all(connection, {"card": card_id, **_known(access, card, actor)})
+    )
+
+
+def _known(access: BookAccess, card: PreparedCard, actor: Actor) -> Parameters:
+    return {
+        "user_id": access.user_id,
+        "book_name": access.name,
+        "known_revision": access.revision,
+        "known_privilege": int(access.privilege),
+        **_by(actor, access.book_id),
+        **_content(card),
+    }
 
 
 def remove_card(connection: Connection, book_id: int, card: Card, actor: Actor) -> None:

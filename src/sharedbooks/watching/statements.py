@@ -1,6 +1,11 @@
 """How long each statement of a request took, for the log of slow requests."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+Notes = list[tuple[object, float, int]] | None
+"""Statement, seconds, and how often, of one request; None while nobody wants to know."""
 
 _MOST_KEPT = 1000
 _MOST_SHOWN = 10
@@ -9,9 +14,9 @@ _LONGEST_SHOWN, _END_SHOWN = 400, 100
 
 
 class _Noted(threading.local):
-    """What this thread's request has waited for; None while nobody wants to know."""
+    """What this thread's request has waited for."""
 
-    entries: list[tuple[object, float, int]] | None = None
+    entries: Notes = None
 
 
 _noted = _Noted()
@@ -20,6 +25,21 @@ _noted = _Noted()
 def begin() -> None:
     """Note from now on what this thread waits for, and forget what was noted before."""
     _noted.entries = []
+
+
+def notes() -> Notes:
+    """Return what was noted for this thread, and will be."""
+    return _noted.entries
+
+
+@contextmanager
+def noted_with(others: Notes) -> Iterator[None]:
+    """Note what this thread waits for with what another one has waited for."""
+    own, _noted.entries = _noted.entries, others
+    try:
+        yield
+    finally:
+        _noted.entries = own
 
 
 def note(statement: object, seconds: float, times: int = 1) -> None:
