@@ -79,5 +79,6 @@ def split_href(href: str, prefix: str) -> tuple[str, ...] | None:
         )
     except UnicodeDecodeError:
         return None
-    climbs = any(segment in {".", ".."} for segment in segments)
-    return None if climbs else join_card_name(segments)
+    # No name has a NUL in it, and not every database can be asked for one.
+    nowhere = any(segment in {".", ".."} or "\0" in segment for segment in segments)
+    return None if nowhere else join_card_name(segments)
