@@ -30,7 +30,7 @@ class Crew:
         self._site = site
         self._alice, self.book = site.world.shared()
         assert self._alice.books()
-        self._writers = make_writers(site.world, self._alice, self.book, 4)
+        self._writers = make_writers(site.world, self._alice, self.book, 4, sent_twice=True)
         self._followers = [
             Follower(site.world.client(headers=self._alice.headers), self._alice.path(self.book))
             for _ in range(2)

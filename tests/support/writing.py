@@ -37,6 +37,8 @@ class Writer:
     """A client that makes, changes and deletes cards, and notes what the server said was done.
 
     Attributes:
+        sent_twice: whether a proxy between may send again what a server has answered 503. A
+            deletion that was done all the same is a 404 then: no other client has these cards.
         known: the content of each card as last acknowledged, None if deleted.
         doubtful: what was sent for a card and not acknowledged: it may have been done or not.
         refused: the answers 503.
@@ -48,6 +50,7 @@ class Writer:
     client: Client
     folder: str
     number: int
+    sent_twice: bool = False
     known: dict[str, bytes | None] = field(default_factory=dict)
     doubtful: dict[str, set[bytes | None]] = field(default_factory=dict)
     refused: list[Answer] = field(default_factory=list)
@@ -88,7 +91,8 @@ class Writer:
             self._note(name, content, answer)
 
     def _note(self, name: str, content: bytes | None, answer: Answer) -> None:
-        if answer.status in {201, 204}:
+        gone = self.sent_twice and content is None and answer.status == 404
+        if answer.status in {201, 204} or (gone and name not in self.doubtful):
             self.known[name] = content
             self.doubtful.pop(name, None)
             self.moments.append(time.monotonic())
@@ -193,10 +197,12 @@ def done(workers: Sequence[Worker]) -> int:
     return sum(worker.done for worker in workers)
 
 
-def make_writers(world: World, alice: Member, book: Book, number: int) -> list[Writer]:
-    """Return writers of one book, each with cards of its own."""
+def make_writers(
+    world: World, alice: Member, book: Book, number: int, *, sent_twice: bool = False
+) -> list[Writer]:
+    """Return writers of one book, each with cards of its own; ``sent_twice`` is the writers'."""
     return [
-        Writer(world.client(headers=alice.headers), alice.path(book), each)
+        Writer(world.client(headers=alice.headers), alice.path(book), each, sent_twice)
         for each in range(number)
     ]
 
