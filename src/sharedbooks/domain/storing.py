@@ -187,10 +187,11 @@ def _is_plain(
     access: BookAccess, existing: CardInfo | None, card: PreparedCard, conditions: Conditions
 ) -> bool:
     """True if nothing speaks against storing the card, and that as it is."""
+    if not (may_add(access) if existing is None else may_edit(access, existing.creator_id)):
+        return False
     try:
-        _require_privilege(access, existing)
         conditions.require(None if existing is None else existing.etag)
-    except (AccessDenied, PreconditionFailed):
+    except PreconditionFailed:
         return False
     if access.check_policy != Policy.OFF or card.facts.card_uid is None:
         return False
@@ -288,7 +289,7 @@ def may_edit(access: BookAccess, creator_id: int | None) -> bool:
 
 
 def _require_privilege(
-    access: BookAccess, existing: CardInfo | None, missing: str = "write-content"
+    access: BookAccess, existing: Card | None, missing: str = "write-content"
 ) -> None:
     if existing is None:
         if not may_add(access):
