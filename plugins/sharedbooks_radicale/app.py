@@ -159,10 +159,10 @@ class Application(RadicaleApplication):
 
     def _write(self, request: Request) -> Response:
         database = self._runtime.database
-        stores = request.method == "PUT" and len(request.segments) == 3
+        stores = request.method == "PUT" and database.spares_transactions
         opening = Opening(
             _book_name(request) if database.queues_by_book else None,
-            resource_name=request.segments[2] if stores and database.spares_transactions else None,
+            resource_name=_card_name(request) if stores else None,
         )
         try:
             member = self._log_in_at_once(request, opening)
@@ -171,7 +171,7 @@ class Application(RadicaleApplication):
         # A directory may say that it is somebody else who has logged in by that name.
         seen = None
         if opening.book is not None and opening.book.user_id == member.user.id:
-            seen = Seen(opening.book, opening.card)
+            seen = Seen(opening.book, opening.info)
         call = self._call(request, member, seen=seen)
         handler = _WRITING[request.method]
         return self._with_complete_home(member, lambda: handler(call))
@@ -208,9 +208,10 @@ class Application(RadicaleApplication):
             MoreWanted: it takes more than that.
         """
         since = revision_in(request.body) if request.method == "REPORT" else None
-        opening = Opening(_book_name(request), since)
+        name = _card_name(request) if request.method == "GET" else None
+        opening = Opening(_book_name(request), since, name, content=True)
         member = self._log_in_at_once(request, opening)
-        connection = at_once(self._runtime.database, opening.news)
+        connection = at_once(self._runtime.database, opening.news, opening.card)
         return self._answer_reading(connection, request, member, opening.book)
 
     def _answer_reading(
@@ -282,3 +283,8 @@ class Application(RadicaleApplication):
 def _book_name(request: Request) -> str | None:
     """Return the name of the book that the request is about, or in; None if it is of none."""
     return request.segments[1] if len(request.segments) > 1 else None
+
+
+def _card_name(request: Request) -> str | None:
+    """Return the name of the card that the request is about; None if it is of none."""
+    return request.segments[2] if len(request.segments) == 3 else None

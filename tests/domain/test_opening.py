@@ -39,7 +39,7 @@ def _open(
         book = None if user is None else find_book(connection, user[0].id, book_name)
         assert inside.find(connection, login_name) == found == user
     assert inside.book == alone.book == with_card.book == book
-    assert with_card.card is None
+    assert with_card.info is None
     return found, book
 
 
@@ -111,9 +111,22 @@ def test_the_card_that_is_to_be_stored(database: Database) -> None:
     device.put("ann.vcf", vcard())
     with database.read() as connection:
         info = get_card_info(connection, device.access().book_id, "ann.vcf")
-    assert device.look("ann.vcf").card == info
-    assert device.look("bob.vcf").card is None
-    assert Device(database, device.user, "contacts").look("ann.vcf").card is None
+    assert device.look("ann.vcf").info == info
+    assert device.look("bob.vcf").info is None
+    assert device.look("ann.vcf").card is None
+    assert Device(database, device.user, "contacts").look("ann.vcf").info is None
+
+
+def test_the_card_that_is_asked_for_if_it_is_short(database: Database) -> None:
+    device = make_device(database)
+    for name, photo in (("short.vcf", "x" * 10_000), ("long.vcf", "x" * 20_000)):
+        device.put(name, vcard(name, "Ann", f"PHOTO;ENCODING=b:{photo}"))
+        opening = Opening("sales", resource_name=name, content=True)
+        opening.find_alone(database, device.user.name)
+        card = device.get(name)
+        assert opening.info is not None
+        assert opening.info.etag == card.etag
+        assert opening.card == (card if name == "short.vcf" else None)
 
 
 def test_snapshots_still_last_after_a_statement_alone(database: Database) -> None:

@@ -58,7 +58,7 @@ def _store(
     card = prepare_card(octets, max_size=MAX_CARD_SIZE)
 
     def work(connection: Connection) -> Stored | None:
-        return put_if_unchanged(connection, book, name, seen.card, card, device.actor, conditions)
+        return put_if_unchanged(connection, book, name, seen.info, card, device.actor, conditions)
 
     return device.database.run_write(lambda _: None, short=True, book_id=book.book_id, at_once=work)
 

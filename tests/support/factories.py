@@ -148,7 +148,7 @@ class Device:
             if seen.book is None:
                 return None
             return put_if_unchanged(
-                connection, seen.book, name, seen.card, prepared, self.actor, conditions
+                connection, seen.book, name, seen.info, prepared, self.actor, conditions
             )
 
         at_once = work_at_once if self.database.spares_transactions else None

@@ -7,13 +7,16 @@ again. One about a home tells all that is told of it, privileges included, and o
 finds whole cards: they are of its own moment.
 """
 
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from sharedbooks.db.engine import Database
 from sharedbooks.db.prepared import Parameters, Prepared
 from sharedbooks.db.schema import address_books
+
+if TYPE_CHECKING:
+    from sharedbooks.domain.cards import Card
 
 AT_REVISION: ColumnElement[bool] = (
     select(address_books.c.id)
@@ -61,13 +64,15 @@ class AtOnce(_NoConnection):
     Args:
         database: where it is read.
         news: what is there to be told without it.
+        card: a card of the book that is there as well.
     """
 
-    __slots__ = ("_database", "news")
+    __slots__ = ("_database", "card", "news")
 
-    def __init__(self, database: Database, news: News | None) -> None:
+    def __init__(self, database: Database, news: News | None, card: "Card | None") -> None:
         self._database = database
         self.news = news
+        self.card = card
 
     def rows(self, statement: Prepared, parameters: Parameters) -> list[Any]:
         """Return the rows of a statement that asks for ``AT_REVISION``, or needs no book.
@@ -90,6 +95,6 @@ class AtOnce(_NoConnection):
         return self._database.read_statement(statement, parameters)
 
 
-def at_once(database: Database, news: News | None = None) -> Connection:
-    """Return what handlers take for a connection, and may read from at once."""
-    return cast("Connection", AtOnce(database, news))
+def at_once(database: Database, news: News | None = None, card: "Card | None" = None) -> Connection:
+    """Return what handlers take for a connection, and may read from at once; see ``AtOnce``."""
+    return cast("Connection", AtOnce(database, news, card))

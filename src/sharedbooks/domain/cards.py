@@ -134,6 +134,8 @@ def get_card_of(connection: Connection, access: BookAccess, resource_name: str) 
     """
     if not isinstance(connection, AtOnce):
         return get_card(connection, access.book_id, resource_name)
+    if connection.card is not None and connection.card.resource_name == resource_name:
+        return connection.card
     where = {
         "book_id": access.book_id,
         "resource_name": resource_name,
