@@ -114,7 +114,8 @@ class Series:
                 await closed_loop(meter, 0, work[:1])
                 trial = await closed_loop(meter, 0, work[:1])
                 if not trial.times:
-                    self._broken[place] = trial.complaint
+                    if trial.failures:
+                        self._broken[place] = trial.complaint
                     return
                 self._slow.setdefault(place, trial.times[0])
                 if trial.times[0] > _ONE_WILL_DO:
