@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +46,17 @@ def _serving(
         server = RunningServer(factory.mktemp("server"), url, {**_SETTINGS, **settings})
         stack.enter_context(server)
         yield Served(server, stack.enter_context(closing(Database(url))))
+
+
+@contextmanager
+def world_of(folder: Path, url: str, settings: Mapping[str, Any]) -> Iterator[World]:
+    """Serve a database with tables, as configured, and make people and books in it."""
+    with (
+        closing(Database(url)) as database,
+        RunningServer(folder, url, settings) as server,
+        World(database, server.port) as made,
+    ):
+        yield made
 
 
 @pytest.fixture(scope="session")

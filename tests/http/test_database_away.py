@@ -1,16 +1,14 @@
 """A database that is away: 503 with the time to come back, never 401, and then all goes on."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from sharedbooks.db.engine import Database
+from tests.http.conftest import world_of
 from tests.http.world import World, vcard
 from tests.support.databases import PostgresDatabases
 from tests.support.network import wait_for
-from tests.support.process import RunningServer
 from tests.support.servers import PostgresServer
 
 
@@ -18,9 +16,7 @@ from tests.support.servers import PostgresServer
 def world_on_postgresql(tmp_path: Path, postgresql_databases: PostgresDatabases) -> Iterator[World]:
     with (
         postgresql_databases.migrated() as url,
-        closing(Database(url)) as database,
-        RunningServer(tmp_path, url, {"server.workers": 2}) as server,
-        World(database, server.port) as made,
+        world_of(tmp_path, url, {"server.workers": 2}) as made,
     ):
         yield made
 

@@ -1,26 +1,19 @@
 """A NUL in a path: PostgreSQL cannot even be asked for such a name, and nobody is to notice."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from sharedbooks.db.engine import Database
 from tests.http.client import document
+from tests.http.conftest import world_of
 from tests.http.world import World, vcard
 from tests.support.databases import Databases
-from tests.support.process import RunningServer
 
 
 @pytest.fixture
 def world(tmp_path: Path, databases: Databases) -> Iterator[World]:
-    with (
-        databases.migrated() as url,
-        closing(Database(url)) as database,
-        RunningServer(tmp_path, url, {"server.workers": 1}) as server,
-        World(database, server.port) as made,
-    ):
+    with databases.migrated() as url, world_of(tmp_path, url, {"server.workers": 1}) as made:
         yield made
 
 

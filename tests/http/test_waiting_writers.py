@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from sharedbooks.db.engine import Database
 from sharedbooks.domain.book_access import open_for_writing
+from tests.http.conftest import world_of
 from tests.http.world import World, vcard
 from tests.support.databases import Databases
-from tests.support.process import RunningServer
 
 CONNECTIONS = 2
 
@@ -19,12 +17,7 @@ CONNECTIONS = 2
 @pytest.fixture
 def world(tmp_path: Path, databases: Databases) -> Iterator[World]:
     settings = {"server.workers": 1, "database.pool_size": CONNECTIONS}
-    with (
-        databases.migrated() as url,
-        closing(Database(url)) as database,
-        RunningServer(tmp_path, url, settings) as server,
-        World(database, server.port) as made,
-    ):
+    with databases.migrated() as url, world_of(tmp_path, url, settings) as made:
         yield made
 
 

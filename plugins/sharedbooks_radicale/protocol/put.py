@@ -98,17 +98,19 @@ def _store(call: Call, book: str, name: str, card: PreparedCard) -> Response:
         content = get_card(connection, access.book_id, name).content
         return Response(201 if stored.created else 200, headers, content)
 
+    seen = call.seen
+    if seen is None or call.request.wants_representation or not call.database.spares_transactions:
+        return call.database.run_write(store, short=True, book_id=call.book_id)
+
     def store_if_unchanged(connection: Connection) -> Response | None:
-        seen = call.seen
-        if seen is None or call.request.wants_representation:
-            return None
         stored = put_if_unchanged(
             connection, seen.book, name, seen.card, card, member.actor, conditions
         )
         return None if stored is None else _stored(stored)
 
-    at_once = store_if_unchanged if call.database.spares_transactions else None
-    return call.database.run_write(store, short=True, book_id=call.book_id, at_once=at_once)
+    return call.database.run_write(
+        store, short=True, book_id=call.book_id, at_once=store_if_unchanged
+    )
 
 
 def _stored(stored: Stored) -> Response:
