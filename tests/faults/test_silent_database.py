@@ -139,10 +139,11 @@ def test_a_node_that_is_cut_off_keeps_no_lock(distant: Distant, database: Databa
 
 def test_commands_wait_for_long_statements(database_url: str) -> None:
     sleep = "SELECT pg_sleep(2)" if database_url.startswith("postgresql") else "SELECT SLEEP(2)"
-    with closing(Database(database_url, answer_timeout=1)) as requests:
-        started = time.monotonic()
-        with pytest.raises(StoreBusy), requests.read() as connection:
-            connection.exec_driver_sql(sleep).all()
-        assert time.monotonic() - started < 2
+    with (
+        closing(Database(database_url, answer_timeout=1)) as requests,
+        pytest.raises(StoreBusy),
+        requests.read() as connection,
+    ):
+        connection.exec_driver_sql(sleep).all()
     with closing(Database(database_url)) as commands, commands.read() as connection:
         assert len(connection.exec_driver_sql(sleep).all()) == 1

@@ -211,33 +211,32 @@ def test_next_server_is_asked(openldap: OpenLdapServer, connect: Connect) -> Non
 
 
 def test_hanging_server_is_passed_over(
-    openldap: OpenLdapServer, second: OpenLdapServer, connect: Connect
+    openldap: OpenLdapServer,
+    second: OpenLdapServer,
+    connect: Connect,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     directory = connect(openldap, servers=[second.url, openldap.url])
     assert directory.read(second.base, ["o"]) is not None
     second.suspend()
-    started = time.monotonic()
-    assert directory.read(openldap.base, ["o"]) is not None
-    assert time.monotonic() - started < 3
-    started = time.monotonic()
     for _ in range(5):
         assert directory.read(openldap.base, ["o"]) is not None
         assert directory.accepts(openldap.service_dn, openldap.service_password)
-    assert time.monotonic() - started < 1
+    assert caplog.text.count("does not answer") == 1
     second.resume()
 
 
 def test_hanging_directory_is_not_asked_again_at_once(
-    second: OpenLdapServer, connect: Connect
+    second: OpenLdapServer, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     directory = connect(second, timeout="2 s")
     second.suspend()
     with pytest.raises(DirectoryUnavailable):
         directory.read(second.base, ["o"])
-    started = time.monotonic()
-    with pytest.raises(DirectoryUnavailable) as caught:
+    assert caplog.text.count("does not answer") == 1
+    with pytest.raises(DirectoryUnavailable, match="it did not answer a moment ago") as caught:
         directory.accepts(second.service_dn, second.service_password)
-    assert time.monotonic() - started < 1
+    assert caplog.text.count("does not answer") == 1
     assert 20 <= caught.value.retry_after <= 30
     second.resume()
 
