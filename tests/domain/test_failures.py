@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from sharedbooks.db.engine import Database
-from sharedbooks.db.prepared import Prepared
+from sharedbooks.db.prepared import Prepared, SingleWrite
 from sharedbooks.db.schema import (
     address_books,
     card_properties,
@@ -212,15 +212,14 @@ def test_connections_for_writing_are_not_trusted_once_one_for_reading_was_lost(
 
 @pytest.mark.databases("postgresql")
 def test_single_statement_that_may_have_been_done_is_not_repeated(device: Device) -> None:
-    def lose(connection: Connection) -> None:
-        connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid(), 5000)")
-
+    end = Prepared(text("SELECT pg_terminate_backend(pg_backend_pid(), 5000)"))
+    single = SingleWrite(end, end, dict, "done")
     with pytest.raises(StoreBusy, match="cannot be reached"):
         device.database.run_write(
             lambda _: pytest.fail("repeated"),
             short=True,
             book_id=device.access().book_id,
-            at_once=lose,
+            single=single,
         )
 
 

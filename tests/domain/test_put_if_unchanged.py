@@ -1,12 +1,15 @@
 """A card stored by one statement without a lock: just as with one, or not at all."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, text, update
 
 from sharedbooks.db.engine import Database
+from sharedbooks.db.prepared import SingleWrite
 from sharedbooks.db.schema import (
     address_books,
     card_properties,
@@ -23,6 +26,7 @@ from sharedbooks.domain.opening import Opening
 from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.privileges import Privilege
 from sharedbooks.domain.storing import Stored, open_place, put_if_unchanged, put_in_place
+from sharedbooks.errors import PreconditionFailed
 from sharedbooks.identifiers import BookReference
 from tests.support.factories import (
     MAX_CARD_SIZE,
@@ -36,6 +40,7 @@ from tests.support.factories import (
     take,
     vcard,
 )
+from tests.support.network import wait_for
 
 pytestmark = pytest.mark.databases("postgresql")
 
@@ -53,14 +58,27 @@ def _store(
 ) -> Stored | None:
     """Store a card if its book is as it was seen; None if it was not stored."""
     seen = seen or device.look(name)
-    book = seen.book
-    assert book is not None
+    assert seen.book is not None
+    single = _prepare(device, name, octets, seen, conditions)
+
+    def otherwise(_: Connection) -> Stored | None:
+        return None
+
+    return device.database.run_write(
+        otherwise, short=True, book_id=seen.book.book_id, single=single
+    )
+
+
+def _prepare(
+    device: Device,
+    name: str,
+    octets: bytes,
+    seen: Opening,
+    conditions: Conditions = UNCONDITIONAL,
+) -> SingleWrite[Stored] | None:
+    assert seen.book is not None
     card = prepare_card(octets, max_size=MAX_CARD_SIZE)
-
-    def work(connection: Connection) -> Stored | None:
-        return put_if_unchanged(connection, book, name, seen.info, card, device.actor, conditions)
-
-    return device.database.run_write(lambda _: None, short=True, book_id=book.book_id, at_once=work)
+    return put_if_unchanged(seen.book, name, seen.info, card, device.actor, conditions)
 
 
 def _store_with_lock(device: Device, name: str, octets: bytes) -> Stored:
@@ -151,24 +169,33 @@ def _delete_book(device: Device) -> None:
     device.database.run_write(lambda connection: books.delete_book(connection, book_id))
 
 
+_BOOK_CHANGES: dict[str, Callable[[Device], object]] = {
+    "read-only": lambda device: _set(device, read_only=True),
+    "rules": _check,
+    "other name in the home": _rename_in_home,
+    "book deleted": _delete_book,
+    "revoked": lambda device: take(device.database, _book(device), device.user),
+    "less": lambda device: give(device.database, _book(device), device.user, Privilege.READ),
+}
+
+
 @pytest.mark.parametrize(
-    "change",
+    ("name", "change"),
     [
-        pytest.param(lambda device: device.put("bob.vcf", vcard("bob")), id="another card"),
-        pytest.param(lambda device: device.put("ann.vcf", vcard("ann", "A")), id="this card"),
-        pytest.param(lambda device: device.delete("ann.vcf"), id="deleted"),
-        pytest.param(lambda device: device.move("ann.vcf", "b.vcf"), id="moved"),
-        pytest.param(lambda device: _set(device, read_only=True), id="read-only"),
-        pytest.param(_check, id="rules"),
-        pytest.param(_rename_in_home, id="other name in the home"),
-        pytest.param(_delete_book, id="book deleted"),
-        pytest.param(lambda d: take(d.database, _book(d), d.user), id="revoked"),
-        pytest.param(lambda d: give(d.database, _book(d), d.user, Privilege.READ), id="less"),
+        pytest.param("ann.vcf", lambda d: d.put("ann.vcf", vcard("ann", "A")), id="edited"),
+        pytest.param("ann.vcf", lambda d: d.delete("ann.vcf"), id="deleted"),
+        pytest.param("ann.vcf", lambda d: d.move("ann.vcf", "b.vcf"), id="moved"),
+        pytest.param("new.vcf", lambda d: d.put("new.vcf", vcard("other")), id="name taken"),
+        pytest.param("new.vcf", lambda d: d.put("other.vcf", vcard("new")), id="UID taken"),
+        *(
+            pytest.param(name, change, id=f"{what}, {name}")
+            for name in ("ann.vcf", "new.vcf")
+            for what, change in _BOOK_CHANGES.items()
+        ),
     ],
 )
-@pytest.mark.parametrize("name", ["ann.vcf", "new.vcf"])
 def test_what_changes_meanwhile_is_respected(
-    database: Database, change: Callable[[Device], object], name: str
+    database: Database, name: str, change: Callable[[Device], object]
 ) -> None:
     device = make_device(database)
     device.put("ann.vcf", ANN)
@@ -183,26 +210,37 @@ def test_what_changes_meanwhile_is_respected(
 
 
 @pytest.mark.parametrize(
-    ("name", "octets", "conditions"),
+    ("name", "octets"),
     [
-        pytest.param("new.vcf", ANN, UNCONDITIONAL, id="UID of another card"),
-        pytest.param("ann.vcf", vcard("other"), UNCONDITIONAL, id="another UID"),
-        pytest.param("ann.vcf", ANN, UNCONDITIONAL, id="the same octets"),
-        pytest.param("new.vcf", vcard(None), UNCONDITIONAL, id="no UID"),
-        pytest.param("four.vcf", vcard("four", "F"), UNCONDITIONAL, id="3.0 over 4.0"),
-        pytest.param("ann.vcf", EDITED, Conditions(frozenset({'"0"'}), None), id="If-Match"),
-        pytest.param("ann.vcf", EDITED, Conditions(None, frozenset({"*"})), id="If-None-Match"),
+        pytest.param("new.vcf", ANN, id="UID of another card"),
+        pytest.param("ann.vcf", vcard("other"), id="another UID"),
+        pytest.param("ann.vcf", ANN, id="the same octets"),
+        pytest.param("new.vcf", vcard(None), id="no UID"),
+        pytest.param("four.vcf", vcard("four", "F"), id="3.0 over 4.0"),
     ],
 )
 def test_what_is_not_plain_is_left_to_the_lock(
-    database: Database, name: str, octets: bytes, conditions: Conditions
+    database: Database, name: str, octets: bytes
 ) -> None:
     device = make_device(database)
     device.put("ann.vcf", ANN)
     device.put("four.vcf", vcard("four", "Four", version="4.0"))
     before = _rows(database, "sales")
-    assert _store(device, name, octets, conditions=conditions) is None
+    assert _store(device, name, octets) is None
     assert _rows(database, "sales") == before
+
+
+@pytest.mark.parametrize(
+    "conditions", [Conditions(frozenset({'"0"'}), None), Conditions(None, frozenset({"*"}))]
+)
+def test_conditions_are_of_what_was_seen(database: Database, conditions: Conditions) -> None:
+    device = make_device(database)
+    device.put("ann.vcf", ANN)
+    with pytest.raises(PreconditionFailed):
+        _prepare(device, "ann.vcf", EDITED, device.look("ann.vcf"), conditions)
+    # What the member may not do is not told by a condition.
+    weaker = join_book(database, _book(device), "bob", Privilege.READ)
+    assert _prepare(weaker, "ann.vcf", EDITED, weaker.look("ann.vcf"), conditions) is None
 
 
 @pytest.mark.parametrize("privilege", [Privilege.READ, Privilege.CREATE, Privilege.EDIT_OWN])
@@ -217,23 +255,81 @@ def test_weaker_rights(database: Database, privilege: Privilege) -> None:
         assert _store(weaker, "own.vcf", vcard("own", "Edited")) is not None
 
 
-def test_it_does_not_wait(database: Database) -> None:
-    """Whoever waited would write with the rights of before."""
+def test_it_waits_for_nobody(database: Database) -> None:
     device = make_device(database)
     device.put("ann.vcf", ANN)
-    with database.write() as connection:
+    edit = _prepare(device, "ann.vcf", EDITED, device.look("ann.vcf"))
+    add = _prepare(device, "new.vcf", vcard("new"), device.look("new.vcf"))
+    assert edit is not None
+    assert add is not None
+    with database.write() as connection, database.write() as other:
         open_for_writing(connection, device.user.id, device.book)
-        started = time.monotonic()
-        assert _store(device, "ann.vcf", EDITED) is None
-        assert _store(device, "new.vcf", vcard("new")) is None
-        assert time.monotonic() - started < 10
+        other.execute(text("SET LOCAL lock_timeout = 1"))
+        assert not edit.statement.all(other, edit.parameters())
+        assert not add.statement.all(other, add.parameters())
     assert _store(device, "ann.vcf", EDITED) is not None
 
 
-def test_what_is_not_the_cards_does_not_matter(database: Database) -> None:
+@contextmanager
+def _gate(database: Database) -> Iterator[None]:
+    """Have statements that change a book wait at a gate, once they have begun, if told to."""
+    with database.write() as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                " IF current_setting('test.stops', true) = 'yes' THEN"
+                " PERFORM pg_advisory_xact_lock(1); END IF; RETURN NULL; END $$"
+            )
+        )
+        connection.execute(
+            text(
+                "CREATE TRIGGER stopping BEFORE UPDATE ON address_books"
+                " FOR EACH STATEMENT EXECUTE FUNCTION stop()"
+            )
+        )
+    yield
+    with database.write() as connection:
+        connection.execute(text("DROP FUNCTION stop() CASCADE"))
+
+
+def _waits_at_the_gate(database: Database) -> bool:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    with database.read() as connection:
+        return connection.scalar(waiting) == 1
+
+
+@pytest.mark.parametrize("name", ["ann.vcf", "new.vcf"])
+def test_what_changes_between_its_look_and_its_lock(database: Database, name: str) -> None:
+    """What a statement sees is what was there when it began; what it locks is what is there now."""
     device = make_device(database)
     device.put("ann.vcf", ANN)
-    seen = device.look("ann.vcf")
+    uid = name.removesuffix(".vcf")
+    single = _prepare(device, name, vcard(uid, "Late"), device.look(name))
+    assert single is not None
+    with _gate(database), ThreadPoolExecutor(1) as pool, database.write() as gate:
+        gate.execute(text("SELECT pg_advisory_xact_lock(1)"))
+
+        def run() -> list[Any]:
+            with database.write() as connection:
+                connection.execute(text("SET LOCAL test.stops = 'yes'"))
+                return single.statement.all(connection, single.parameters())
+
+        late = pool.submit(run)
+        wait_for(lambda: _waits_at_the_gate(database), 10, "the statement at the gate")
+        device.put(name, vcard(uid, "Early"))
+        gate.rollback()
+        assert not late.result(10)
+    assert b"Early" in device.get(name).content
+    assert [version.revision for version in device.history()] == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["ann.vcf", "new.vcf"])
+def test_what_is_not_the_cards_does_not_matter(database: Database, name: str) -> None:
+    device = make_device(database)
+    device.put("ann.vcf", ANN)
+    seen = device.look(name)
+    device.put("bob.vcf", vcard("bob"))
     _set(device, display_name="Sales", description="new")
     give(database, _book(device), make_user(database, "bob"), Privilege.MANAGE)
-    assert _store(device, "ann.vcf", EDITED, seen=seen) is not None
+    octets = EDITED if name == "ann.vcf" else vcard("new")
+    assert _store(device, name, octets, seen=seen) is not None

@@ -144,15 +144,10 @@ class Device:
             access, place = open_place(connection, self.user.id, self.book, name, uid)
             return put_in_place(connection, access, place, prepared, self.actor, conditions)
 
-        def work_at_once(connection: Connection) -> Stored | None:
-            if seen.book is None:
-                return None
-            return put_if_unchanged(
-                connection, seen.book, name, seen.info, prepared, self.actor, conditions
-            )
-
-        at_once = work_at_once if self.database.spares_transactions else None
-        return self.database.run_write(work, short=True, book_id=_id(seen), at_once=at_once)
+        single = None
+        if seen.book is not None and self.database.spares_transactions:
+            single = put_if_unchanged(seen.book, name, seen.info, prepared, self.actor, conditions)
+        return self.database.run_write(work, short=True, book_id=_id(seen), single=single)
 
     def look(self, name: str) -> Opening:
         """Return the book, and the card if there is one, as the login of a PUT sees them."""

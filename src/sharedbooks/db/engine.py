@@ -15,7 +15,7 @@ from sharedbooks.config.database_url import several_hosts
 from sharedbooks.db.dialects import mariadb, postgresql, sqlite
 from sharedbooks.db.failures import Failure, classify, wrapped
 from sharedbooks.db.limits import Limits
-from sharedbooks.db.prepared import Prepared
+from sharedbooks.db.prepared import Prepared, SingleWrite
 from sharedbooks.db.schema_watch import SchemaWatch
 from sharedbooks.db.timing import timed_arguments
 from sharedbooks.db.turns import Turn, Turns, Write
@@ -164,7 +164,7 @@ class Database:
         *,
         short: bool = False,
         book_id: int | None = None,
-        at_once: Callable[[Connection], T | None] | None = None,
+        single: SingleWrite[T] | None = None,
     ) -> T:
         """Return ``work(connection)`` done and committed in a write transaction.
 
@@ -183,8 +183,7 @@ class Database:
                 transaction with others.
             book_id: the book that it is going to lock, if it is only one and that is known: others
                 of this process who write to it wait until it is done, or do it as well.
-            at_once: does the same by a single statement if nobody has to be waited for; returns
-                None if it did nothing. It is not called again.
+            single: does the same, if there is nothing in its way.
 
         Raises:
             StoreBusy: it did not succeed in the attempts allowed, or the database is away.
@@ -192,17 +191,13 @@ class Database:
         """
         if book_id is None or self._turns is None:
             return self._write_alone(work, short=short)
-        write = Write(work, alone=not short)
+        write = Write(work, single, alone=not short)
         while True:
             with self._turns.take(book_id, write) as turn:
                 if turn is not None and write.alone:
                     return self._write_alone(work, short=short)
                 if turn is not None:
-                    if at_once is not None and not write.waited:
-                        done = self._write_at_once(at_once)
-                        if done is not None:
-                            return done
-                    self._write_together(turn)
+                    self._write_turn(turn)
             if not write.alone:
                 return write.result()
 
@@ -224,49 +219,78 @@ class Database:
 
         return _with_attempts(attempt, may_repeat, self._busy_timeout)
 
-    def _write_at_once(self, work: Callable[[Connection], T | None]) -> T | None:
-        """Return what ``work`` did by a single statement, or None if that was nothing."""
-        if self._companion is not None:
-            return None
-        asking = False
+    def _write_turn(self, turn: Turn) -> None:
+        turn.gather()
+        first = turn.writes[0]
+        if len(turn.writes) == 1 and first.single is not None and self._companion is None:
+            self._write_at_once(first, first.single)
+            if first.is_open:
+                turn.gather()
+        self._write_singles(turn)
+        if any(write.is_open for write in turn.writes):
+            self._write_together(turn)
+
+    def _write_at_once(self, write: Write[T], single: SingleWrite[T]) -> None:
+        asking = done = False
         started = time.monotonic()
         try:
             with self._writing.take_single() as connection:
                 asking = True
-                done = work(connection)
+                done = bool(single.statement.all(connection, single.parameters()))
         except DBAPIError as error:
             if asking and classify(error) is Failure.UNAVAILABLE:
                 # Nobody knows whether it was done.
                 _raise_typed(error)
-            return None
-        if done is not None:
+        if done:
             COMMITS.observe(time.monotonic() - started)
-        return done
+            write.succeed(single.outcome)
+
+    def _write_singles(self, turn: Turn) -> None:
+        """Do what can be done by single statements in one journey to the database."""
+        singles = [(write, write.single) for write in turn.writes if write.is_open and write.single]
+        if not singles:
+            return
+        with self._transaction_of([write for write, _ in singles]) as connection:
+            first = singles[0][1]
+            first.lock.run(connection, first.parameters())
+            for write, single in singles:
+                write.send(connection, single)
+        for write, single in singles:
+            if write.is_open:
+                write.receive(single)
 
     def _write_together(self, turn: Turn) -> None:
-        """Do what is to be written in one transaction; if that fails, each is to be done alone."""
+        """Do what is to be written, and what comes meanwhile, in one transaction."""
+        writes: list[Write[Any]] = []
+        with self._transaction_of(writes) as connection:
+            for write in turn:
+                writes.append(write)
+                write.attempt(connection)
+
+    @contextmanager
+    def _transaction_of(self, writes: list[Write[Any]]) -> Iterator[Connection]:
+        """Open a transaction for all of them; if it fails, each is to be done alone."""
         committing = False
         try:
             with self._writing.take(short=True) as connection:
-                for write in turn:
-                    write.attempt(connection)
+                yield connection
                 self._do_companion(connection)
                 committing = True
             self._companion = None
         except SharedbooksError as error:
-            for write in turn.writes:
+            for write in writes:
                 write.fail(error)
         except DBAPIError as error:
             failure = classify(error)
-            _logger.debug("%d writes met %s together", len(turn.writes), failure.name)
+            _logger.debug("%d writes met %s together", len(writes), failure.name)
             _count_retry(failure)
-            for write in turn.writes:
+            for write in writes:
                 if committing and failure is Failure.UNAVAILABLE:
                     write.fail(_typed(error))
                 else:
                     write.separate()
         except Exception:  # noqa: BLE001 - a defect: whose it is, meets it again
-            for write in turn.writes:
+            for write in writes:
                 write.separate()
 
     def run_outside_transactions(self, work: Callable[[Any], T]) -> T:

@@ -5,13 +5,16 @@ that is ten times what the statement itself takes. Here it costs the driver's ow
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import CompoundSelect, Connection, Delete, Insert, Select, TextClause, Update
 from sqlalchemy.engine import Dialect
 
 from sharedbooks.db.failures import wrapped
+
+T_co = TypeVar("T_co", covariant=True)
 
 Parameters = dict[str, Any]
 _Compiled = tuple[str, Callable[[Parameters], Any]]
@@ -58,6 +61,20 @@ class Prepared:
         finally:
             cursor.close()
 
+    def send(self, connection: Connection, parameters: Parameters) -> Callable[[], list[Any]]:
+        """Send it on its way; return what returns its rows once the transaction is committed.
+
+        Raises:
+            DBAPIError: as ``Connection.execute`` does, or the commit will.
+        """
+        text, arrange = self._for(connection.dialect)
+        cursor = _cursor(connection)
+        try:
+            cursor.execute(text, arrange(parameters))
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise wrapped(connection, error, text) from error
+        return lambda: list(cursor.fetchall())
+
     def first(self, connection: Connection, parameters: Parameters) -> Any | None:
         """Return the only row, or the first, or None; see ``all``."""
         rows = self.all(connection, parameters)
@@ -100,6 +117,24 @@ class Prepared:
         if not fixed:
             return str(compiled), pick
         return str(compiled), lambda parameters: pick({**fixed, **parameters})
+
+
+@dataclass(frozen=True, slots=True)
+class SingleWrite(Generic[T_co]):
+    """A write that is one statement, which does all of it or nothing, and waits for nobody.
+
+    Attributes:
+        statement: returns a row if it did it.
+        lock: takes the lock without which others may be in its way; its parameters are among
+            those of ``statement``.
+        parameters: makes them, at the moment when they are needed.
+        outcome: what the write returns.
+    """
+
+    statement: Prepared
+    lock: Prepared
+    parameters: Callable[[], Parameters]
+    outcome: T_co
 
 
 def _cursor(connection: Connection) -> Any:

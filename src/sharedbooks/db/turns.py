@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from sharedbooks.db.prepared import SingleWrite
 from sharedbooks.errors import SharedbooksError, StoreBusy
 from sharedbooks.watching.metrics import DATABASE_FAILURES, LOCK_WAITS
 from sharedbooks.watching.statements import note, noted_with, notes
@@ -27,25 +28,44 @@ class Write(Generic[T]):
 
     Args:
         work: writes it; raises a ``SharedbooksError`` only as long as it has written nothing.
+        single: does the same, if there is nothing in its way.
         alone: whether it is to have a transaction of its own.
 
     Attributes:
+        single: as it was given.
         alone: so it is, from the beginning or because those it was together with failed.
         leads: whether its thread is to do it.
-        waited: whether others were done before it.
     """
 
-    def __init__(self, work: Callable[[Connection], T], *, alone: bool) -> None:
+    def __init__(
+        self, work: Callable[[Connection], T], single: SingleWrite[T] | None, *, alone: bool
+    ) -> None:
+        self.single = single
         self.alone = alone
         self.leads = False
-        self.waited = False
         self._work = work
         self._notes = notes()
+        self._reply: Callable[[], list[Any]] = list
         self._returned: list[T] = []
         self._failure: Exception | None = None
         # An event of the standard library is made of several of these.
         self._woken = threading.Lock()
         self._woken.acquire()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be done, not necessarily alone."""
+        return not (self.alone or self._returned or self._failure)
+
+    def send(self, connection: Connection, single: SingleWrite[T]) -> None:
+        """Send its single statement on its way, in a transaction that waits for no reply."""
+        with noted_with(self._notes):
+            self._reply = single.statement.send(connection, single.parameters())
+
+    def receive(self, single: SingleWrite[T]) -> None:
+        """See whether that statement did something, now that it is committed."""
+        if self._reply():
+            self._returned.append(single.outcome)
 
     def attempt(self, connection: Connection) -> None:
         """Write it, without a commit; if it is refused, ``result`` will tell."""
@@ -54,6 +74,10 @@ class Write(Generic[T]):
                 self._returned.append(self._work(connection))
             except SharedbooksError as refusal:
                 self._failure = refusal
+
+    def succeed(self, outcome: T) -> None:
+        """Have ``result`` return this."""
+        self._returned.append(outcome)
 
     def fail(self, failure: Exception) -> None:
         """Have ``result`` raise this, whatever became of it."""
@@ -83,11 +107,11 @@ class Write(Generic[T]):
 class Turn:
     """The right to write to a book, for as long as it is not handed on.
 
-    Iterating yields the write whose turn it is, and then those that have come to wait meanwhile,
-    to be done in the same transaction.
+    Iterating yields what is still to be done of ``writes``, and then those that have come to wait
+    meanwhile, to be done in the same transaction.
 
     Attributes:
-        writes: those that were yielded.
+        writes: the one whose turn it is, and those that are done with it.
     """
 
     def __init__(self, first: Write[Any], line: deque[Write[Any]], guard: threading.Lock) -> None:
@@ -95,13 +119,21 @@ class Turn:
         self._line = line
         self._guard = guard
 
+    def gather(self) -> None:
+        """Take in those that wait."""
+        while self._take_one():
+            pass
+
+    def _take_one(self) -> bool:
+        with self._guard:
+            if len(self.writes) == _MOST_TOGETHER or not self._line or self._line[0].alone:
+                return False
+            self.writes.append(self._line.popleft())
+            return True
+
     def __iter__(self) -> Iterator[Write[Any]]:
-        yield self.writes[0]
-        while len(self.writes) < _MOST_TOGETHER:
-            with self._guard:
-                if not self._line or self._line[0].alone:
-                    return
-                self.writes.append(self._line.popleft())
+        yield from [write for write in self.writes if write.is_open]
+        while self._take_one():
             yield self.writes[-1]
 
 
@@ -132,7 +164,7 @@ class Turns:
                 line = self._lines[book_id] = deque()
                 write.leads = True
             else:
-                write.leads, write.waited = False, True
+                write.leads = False
                 line.append(write)
         if not write.leads:
             self._wait(line, write)

@@ -6,7 +6,7 @@ what the others do. In a book that is locked, one that is read-only has no revis
 row without one is refused. In one that is not, every part depends on the revision's being given.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ARRAY,
@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from sharedbooks.db.prepared import Parameters, Prepared
+from sharedbooks.db.prepared import Parameters, Prepared, SingleWrite
 from sharedbooks.db.schema import (
     address_books,
     card_properties,
@@ -46,11 +46,13 @@ from sharedbooks.domain.card_rows import (
     remove_rows,
     replace_card,
 )
-from sharedbooks.domain.cards import Card
+from sharedbooks.domain.cards import Card, CardInfo
 from sharedbooks.domain.changes import raise_revision
 from sharedbooks.domain.grants import effective_privilege
 from sharedbooks.domain.history import Action, Actor, columns_of
 from sharedbooks.domain.prepared_cards import PreparedCard
+
+T = TypeVar("T")
 
 
 def _given(name: str, column: Column[Any]) -> ColumnElement[Any]:
@@ -200,12 +202,16 @@ _LOCKED = _Writes(_raised(address_books.c.id == _BOOK))
 _ADD, _EDIT, _REMOVE = _LOCKED.add(), _LOCKED.edit(), _LOCKED.remove()
 
 _USER: ColumnElement[int] = bindparam("user_id", type_=BigInteger)
+_SEEN = address_books.alias("seen")
+_REVISION_SEEN = select(_SEEN.c.revision).where(_SEEN.c.id == _BOOK).scalar_subquery()
 _UNCHANGED = (
     select(address_books.c.id)
     .join(mounts, mounts.c.book_id == address_books.c.id)
     .where(
         address_books.c.id == _BOOK,
-        address_books.c.revision == bindparam("known_revision"),
+        # Of a row that changed after the statement began, the lock takes what it is now, and all
+        # else in the statement sees what was before.
+        address_books.c.revision == _REVISION_SEEN,
         address_books.c.deletion == 0,
         address_books.c.check_policy == Policy.OFF.value,
         mounts.c.principal_id == _USER,
@@ -216,13 +222,24 @@ _UNCHANGED = (
     .with_for_update(of=address_books, key_share=True, skip_locked=True)
     .scalar_subquery()
 )
-_RAISED = _raised(address_books.c.id == _UNCHANGED)
+_RAISED = _raised(
+    address_books.c.id == _UNCHANGED,
+    exists()
+    .select_from(cards)
+    .where(cards.c.id == _CARD, cards.c.revision == bindparam("known_revision")),
+)
 _EDIT_IF_UNCHANGED = _Writes(_RAISED, exists().select_from(_RAISED)).edit()
 _RAISED_FOR_NEW = _raised(
     address_books.c.id == _UNCHANGED,
-    ~exists().select_from(cards).where(cards.c.book_id == _BOOK, cards.c.card_uid == _UID),
+    *(
+        ~exists().select_from(cards).where(cards.c.book_id == _BOOK, column == value)
+        for column, value in ((cards.c.resource_name, _NAME), (cards.c.card_uid, _UID))
+    ),
 )
 _ADD_IF_UNCHANGED = _Writes(_RAISED_FOR_NEW, exists().select_from(_RAISED_FOR_NEW)).add()
+_LOCK = Prepared(
+    select(address_books.c.id).where(address_books.c.id == _BOOK).with_for_update(key_share=True)
+)
 
 
 def add_card(
@@ -253,46 +270,55 @@ def edit_card(
 
 
 def add_if_unchanged(
-    connection: Connection,
-    access: BookAccess,
-    resource_name: str,
-    card: PreparedCard,
-    actor: Actor,
-) -> bool:
-    """Do what ``add_card`` does without a lock, or nothing.
+    access: BookAccess, resource_name: str, card: PreparedCard, actor: Actor, outcome: T
+) -> SingleWrite[T]:
+    """Return what does as ``add_card`` without a lock, or nothing; for PostgreSQL.
 
-    Nothing if the book is not as ``access`` says any more, if the member's rights are not, if
-    another writer has it at the moment, if it has rules for its cards, or if it has this UID.
+    Nothing if the name or the UID is taken, if the member's rights or their name of the book are
+    not what ``access`` says any more, if the book has rules for its cards, or if another writer
+    has it at the moment.
 
     Args:
-        connection: to PostgreSQL.
-        access: the book, in which no card has the name.
+        access: the book.
         resource_name: the name.
         card: what to store.
         actor: who does.
+        outcome: what to return then.
     """
     key = {"resource_name": resource_name, "card_uid": card.card_uid}
-    return bool(_ADD_IF_UNCHANGED.all(connection, {**key, **_known(access, card, actor)}))
+    return _single(_ADD_IF_UNCHANGED, key, access, card, actor, outcome)
 
 
 def edit_if_unchanged(
-    connection: Connection, access: BookAccess, card_id: int, card: PreparedCard, actor: Actor
-) -> bool:
-    """Do what ``edit_card`` does without a lock, or nothing; see ``add_if_unchanged``."""
-    return bool(
-        _EDIT_IF_UNCHANGED.all(connection, {"card": card_id, **_known(access, card, actor)})
-    )
+    access: BookAccess, existing: CardInfo, card: PreparedCard, actor: Actor, outcome: T
+) -> SingleWrite[T]:
+    """Return what does as ``edit_card`` without a lock, or nothing; see ``add_if_unchanged``.
+
+    Nothing either if ``existing`` was changed or deleted.
+    """
+    key = {"card": existing.id, "known_revision": existing.revision}
+    return _single(_EDIT_IF_UNCHANGED, key, access, card, actor, outcome)
 
 
-def _known(access: BookAccess, card: PreparedCard, actor: Actor) -> Parameters:
-    return {
-        "user_id": access.user_id,
-        "book_name": access.name,
-        "known_revision": access.revision,
-        "known_privilege": int(access.privilege),
-        **_by(actor, access.book_id),
-        **_content(card),
-    }
+def _single(
+    statement: Prepared,
+    key: Parameters,
+    access: BookAccess,
+    card: PreparedCard,
+    actor: Actor,
+    outcome: T,
+) -> SingleWrite[T]:
+    def parameters() -> Parameters:
+        return {
+            "user_id": access.user_id,
+            "book_name": access.name,
+            "known_privilege": int(access.privilege),
+            **key,
+            **_by(actor, access.book_id),
+            **_content(card),
+        }
+
+    return SingleWrite(statement, _LOCK, parameters, outcome)
 
 
 def remove_card(connection: Connection, book_id: int, card: Card, actor: Actor) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
-from sharedbooks.db.prepared import Prepared
+from sharedbooks.db.prepared import Prepared, SingleWrite
 from sharedbooks.db.schema import address_books, cards
 from sharedbooks.domain.book_access import BookAccess, open_with, select_access
 from sharedbooks.domain.book_checks import Policy, apply_policy
@@ -30,7 +30,7 @@ from sharedbooks.domain.single_writes import (
     edit_if_unchanged,
     remove_card,
 )
-from sharedbooks.errors import AccessDenied, PreconditionFailed, UidConflict
+from sharedbooks.errors import AccessDenied, UidConflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +148,16 @@ def put_in_place(
 
 
 def put_if_unchanged(
-    connection: Connection,
     access: BookAccess,
     resource_name: str,
     existing: CardInfo | None,
     card: PreparedCard,
     actor: Actor,
     conditions: Conditions,
-) -> Stored | None:
-    """Do what ``put_in_place`` does by one statement without a lock, or nothing.
+) -> SingleWrite[Stored] | None:
+    """Return what does by one statement what ``put_in_place`` does, or nothing; for PostgreSQL.
 
     Args:
-        connection: to PostgreSQL, for a single statement.
         access: a book as it was a moment ago.
         resource_name: the name of the card.
         existing: what had the name then.
@@ -168,31 +166,25 @@ def put_if_unchanged(
         conditions: of the request.
 
     Returns:
-        None if something is in the way, or the book is not the same any more: ``put_in_place``
-        will tell.
+        None if one statement cannot do it, or ``put_in_place`` is going to refuse it.
+
+    Raises:
+        PreconditionFailed: what was there a moment ago did not meet ``conditions``.
     """
-    if not _is_plain(access, existing, card, conditions):
+    if not (may_add(access) if existing is None else may_edit(access, existing.creator_id)):
         return None
-    if existing is None:
-        done = add_if_unchanged(connection, access, resource_name, card, actor)
-    else:
-        done = edit_if_unchanged(connection, access, existing.id, card, actor)
-    if not done:
+    conditions.require(None if existing is None else existing.etag)
+    if not _is_plain(access, existing, card):
         return None
     etag = make_etag(card.content_hash)
-    return Stored(etag, created=existing is None, changed=True, verbatim=True)
+    stored = Stored(etag, created=existing is None, changed=True, verbatim=True)
+    if existing is None:
+        return add_if_unchanged(access, resource_name, card, actor, stored)
+    return edit_if_unchanged(access, existing, card, actor, stored)
 
 
-def _is_plain(
-    access: BookAccess, existing: CardInfo | None, card: PreparedCard, conditions: Conditions
-) -> bool:
-    """True if nothing speaks against storing the card, and that as it is."""
-    if not (may_add(access) if existing is None else may_edit(access, existing.creator_id)):
-        return False
-    try:
-        conditions.require(None if existing is None else existing.etag)
-    except PreconditionFailed:
-        return False
+def _is_plain(access: BookAccess, existing: CardInfo | None, card: PreparedCard) -> bool:
+    """True if the card is to be stored as it is."""
     if access.check_policy != Policy.OFF or card.facts.card_uid is None:
         return False
     return existing is None or (
