@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from sharedbooks.db.engine import Database
+from sharedbooks.db.prepared import Prepared
 from sharedbooks.domain.book_access import open_for_writing
 from sharedbooks.errors import NotFound, PreconditionFailed, StoreBusy
 from tests.support.factories import Device, vcard
@@ -119,9 +120,12 @@ def _ask_nonsense(connection: Connection) -> None:
     connection.execute(text("SELECT nonsense FROM nowhere"))
 
 
+_END_CONNECTION = Prepared(text("SELECT pg_terminate_backend(pg_backend_pid(), 5000)"))
+
+
 def _lose_connection(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid(), 5000)"))
+        _END_CONNECTION.all(connection, {})
     else:
         connection.execute(text("KILL CONNECTION CONNECTION_ID()"))
         connection.execute(text("SELECT 1"))
@@ -137,9 +141,11 @@ def test_what_one_does_wrong_is_its_own_affair(
     with waiting(device) as them:
         before = them.put("before.vcf")
         failing = them.write(wrong)
+        other = them.write(lambda _: "written")
         after = them.put("after.vcf")
     with pytest.raises(error):
         failing.result()
+    assert other.result() == "written"
     assert before.result().created
     assert after.result().created
     _require_cards(device, "before.vcf", "after.vcf")

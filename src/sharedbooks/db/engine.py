@@ -227,7 +227,7 @@ class Database:
             if first.is_open:
                 turn.gather()
         self._write_singles(turn)
-        if any(write.is_open for write in turn.writes):
+        if turn.open_writes:
             self._write_together(turn)
 
     def _write_at_once(self, write: Write[T], single: SingleWrite[T]) -> None:
@@ -247,7 +247,7 @@ class Database:
 
     def _write_singles(self, turn: Turn) -> None:
         """Do what can be done by single statements in one journey to the database."""
-        singles = [(write, write.single) for write in turn.writes if write.is_open and write.single]
+        singles = [(write, write.single) for write in turn.open_writes if write.single]
         if not singles:
             return
         with self._transaction_of([write for write, _ in singles]) as connection:
@@ -260,10 +260,12 @@ class Database:
                 write.receive(single)
 
     def _write_together(self, turn: Turn) -> None:
-        """Do what is to be written, and what comes meanwhile, in one transaction."""
-        writes: list[Write[Any]] = []
+        """Do what is still to be done, and what comes meanwhile, in one transaction."""
+        writes = turn.open_writes
         with self._transaction_of(writes) as connection:
-            for write in turn:
+            for write in writes:
+                write.attempt(connection)
+            for write in turn.newcomers():
                 writes.append(write)
                 write.attempt(connection)
 

@@ -107,9 +107,6 @@ class Write(Generic[T]):
 class Turn:
     """The right to write to a book, for as long as it is not handed on.
 
-    Iterating yields what is still to be done of ``writes``, and then those that have come to wait
-    meanwhile, to be done in the same transaction.
-
     Attributes:
         writes: the one whose turn it is, and those that are done with it.
     """
@@ -119,21 +116,23 @@ class Turn:
         self._line = line
         self._guard = guard
 
+    @property
+    def open_writes(self) -> list[Write[Any]]:
+        """Those that are still to be done."""
+        return [write for write in self.writes if write.is_open]
+
     def gather(self) -> None:
         """Take in those that wait."""
-        while self._take_one():
+        for _ in self.newcomers():
             pass
 
-    def _take_one(self) -> bool:
-        with self._guard:
-            if len(self.writes) == _MOST_TOGETHER or not self._line or self._line[0].alone:
-                return False
-            self.writes.append(self._line.popleft())
-            return True
-
-    def __iter__(self) -> Iterator[Write[Any]]:
-        yield from [write for write in self.writes if write.is_open]
-        while self._take_one():
+    def newcomers(self) -> Iterator[Write[Any]]:
+        """Take in one after the other of those that wait, as long as there are some."""
+        while len(self.writes) < _MOST_TOGETHER:
+            with self._guard:
+                if not self._line or self._line[0].alone:
+                    return
+                self.writes.append(self._line.popleft())
             yield self.writes[-1]
 
 
