@@ -16,6 +16,7 @@ from sharedbooks.db.prepared import Prepared
 from sharedbooks.domain.book_access import open_for_writing
 from sharedbooks.errors import NotFound, PreconditionFailed, StoreBusy
 from tests.support.factories import Device, vcard
+from tests.support.network import free_port
 
 pytestmark = pytest.mark.databases("postgresql", "mariadb")
 
@@ -175,6 +176,12 @@ def test_commit_that_fails(device: Device) -> None:
     assert good.result().created
     assert better.result().created
     _require_cards(device, "good.vcf", "better.vcf")
+
+
+def test_database_that_is_away(device: Device) -> None:
+    url = device.database.url.set(port=free_port())
+    with closing(Database(url, busy_timeout=1)) as away, pytest.raises(StoreBusy):
+        away.run_write(lambda _: None, short=True, book_id=device.access().book_id)
 
 
 def test_patience(device: Device) -> None:

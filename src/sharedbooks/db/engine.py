@@ -250,11 +250,14 @@ class Database:
         singles = [(write, write.single) for write in turn.open_writes if write.single]
         if not singles:
             return
-        with self._transaction_of([write for write, _ in singles]) as connection:
+
+        def send(connection: Connection) -> None:
             first = singles[0][1]
             first.lock.run(connection, first.parameters())
             for write, single in singles:
                 write.send(connection, single)
+
+        self._commit_for([write for write, _ in singles], send)
         for write, single in singles:
             if write.is_open:
                 write.receive(single)
@@ -262,20 +265,22 @@ class Database:
     def _write_together(self, turn: Turn) -> None:
         """Do what is still to be done, and what comes meanwhile, in one transaction."""
         writes = turn.open_writes
-        with self._transaction_of(writes) as connection:
+
+        def attempt(connection: Connection) -> None:
             for write in writes:
                 write.attempt(connection)
             for write in turn.newcomers():
                 writes.append(write)
                 write.attempt(connection)
 
-    @contextmanager
-    def _transaction_of(self, writes: list[Write[Any]]) -> Iterator[Connection]:
-        """Open a transaction for all of them; if it fails, each is to be done alone."""
+        self._commit_for(writes, attempt)
+
+    def _commit_for(self, writes: list[Write[Any]], work: Callable[[Connection], None]) -> None:
+        """Do ``work`` in a transaction for all of them; if it fails, each is to be done alone."""
         committing = False
         try:
             with self._writing.take(short=True) as connection:
-                yield connection
+                work(connection)
                 self._do_companion(connection)
                 committing = True
             self._companion = None
