@@ -10,7 +10,12 @@ import pytest
 
 from sharedbooks.db.engine import Database
 from tests.http.world import World
-from tests.support.databases import SqliteDatabases
+from tests.support.databases import (
+    Databases,
+    MariaDbDatabases,
+    PostgresDatabases,
+    SqliteDatabases,
+)
 from tests.support.network import LOOPBACK
 from tests.support.process import RunningServer
 
@@ -39,7 +44,7 @@ class Served:
 
 @contextmanager
 def _serving(
-    factory: pytest.TempPathFactory, databases: SqliteDatabases, settings: Mapping[str, Any]
+    factory: pytest.TempPathFactory, databases: Databases, settings: Mapping[str, Any]
 ) -> Iterator[Served]:
     with ExitStack() as stack:
         url = stack.enter_context(databases.migrated())
@@ -60,12 +65,34 @@ def world_of(folder: Path, url: str, settings: Mapping[str, Any]) -> Iterator[Wo
 
 
 @pytest.fixture(scope="session")
-def served(
+def sqlite_served(
     tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
 ) -> Iterator[Served]:
-    """The server that most tests share, with two workers on SQLite."""
     with _serving(tmp_path_factory, sqlite_databases, {}) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql_served(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_databases: PostgresDatabases
+) -> Iterator[Served]:
+    with _serving(tmp_path_factory, postgresql_databases, {}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mariadb_served(
+    tmp_path_factory: pytest.TempPathFactory, mariadb_databases: MariaDbDatabases
+) -> Iterator[Served]:
+    with _serving(tmp_path_factory, mariadb_databases, {}) as running:
+        yield running
+
+
+@pytest.fixture
+def served(database_kind: str, request: pytest.FixtureRequest) -> Served:
+    """The server on this kind of database that most tests share, with two workers."""
+    running: Served = request.getfixturevalue(f"{database_kind}_served")
+    return running
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from sharedbooks.db.scrubbing import scrub_file
 from sharedbooks.domain.erasure import Target, erase
 from sharedbooks.domain.history import Actor
@@ -18,6 +20,7 @@ def _octets(served: Served) -> bytes:
     return b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
 
 
+@pytest.mark.databases("sqlite")
 def test_apps_lose_the_contact_and_the_file_forgets_it(served: Served, world: World) -> None:
     secret = fresh("erased-secret")
     alice, book = world.shared()
