@@ -1,7 +1,7 @@
 """The application called in process, and a world of people and books that it serves."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -10,7 +10,12 @@ from sharedbooks.db.engine import Database
 from sharedbooks_radicale.app import Application
 from tests.attacks.in_process import InProcess, application
 from tests.http.world import Member, World
-from tests.support.databases import SqliteDatabases
+from tests.support.databases import (
+    Databases,
+    MariaDbDatabases,
+    PostgresDatabases,
+    SqliteDatabases,
+)
 
 
 @dataclass
@@ -25,14 +30,43 @@ class Stage:
         return InProcess(self.app, {} if member is None else member.headers, address)
 
 
-@pytest.fixture(scope="session")
-def stage(
-    tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
-) -> Iterator[Stage]:
+@contextmanager
+def _staged(factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Stage]:
     with (
-        sqlite_databases.migrated() as url,
-        application(tmp_path_factory.mktemp("attacks"), url) as app,
+        databases.migrated() as url,
+        application(factory.mktemp("attacks"), url) as app,
         closing(Database(url)) as database,
         World(database, 0) as world,
     ):
         yield Stage(app, world)
+
+
+@pytest.fixture(scope="session")
+def sqlite_stage(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
+) -> Iterator[Stage]:
+    with _staged(tmp_path_factory, sqlite_databases) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def postgresql_stage(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_databases: PostgresDatabases
+) -> Iterator[Stage]:
+    with _staged(tmp_path_factory, postgresql_databases) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def mariadb_stage(
+    tmp_path_factory: pytest.TempPathFactory, mariadb_databases: MariaDbDatabases
+) -> Iterator[Stage]:
+    with _staged(tmp_path_factory, mariadb_databases) as made:
+        yield made
+
+
+@pytest.fixture
+def stage(database_kind: str, request: pytest.FixtureRequest) -> Stage:
+    """The application on this kind of database."""
+    made: Stage = request.getfixturevalue(f"{database_kind}_stage")
+    return made

@@ -248,7 +248,19 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(stage: Stage) -> Scene:
+def scenes() -> dict[str, Scene]:
+    """Return the one of each kind of database, once it is made."""
+    return {}
+
+
+@pytest.fixture
+def scene(database_kind: str, stage: Stage, scenes: dict[str, Scene]) -> Scene:
+    if database_kind not in scenes:
+        scenes[database_kind] = _make_scene(stage)
+    return scenes[database_kind]
+
+
+def _make_scene(stage: Stage) -> Scene:
     world = stage.world
     people: dict[str, Member | None] = {"nobody": None}
     people.update((name, world.member(name.replace("-", ""))) for name in WHO[1:])

@@ -53,7 +53,7 @@ def _other(name: str) -> str:
     return "q" * (len(name) - len(name.rpartition("-")[2]) - 1) + "-" + name.rpartition("-")[2]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def secret(stage: Stage) -> Secret:
     world: World = stage.world
     owner, mallory = world.member("olga"), world.member("mallory")
