@@ -74,6 +74,13 @@ def postgresql_server() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture
+def stopping_postgresql() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the test's own, which it may stop."""
+    with PostgresServer() as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[MariaDbServer]:
     """The run's own MariaDB server, started when the first test asks for it."""

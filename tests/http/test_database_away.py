@@ -13,16 +13,16 @@ from tests.support.servers import PostgresServer
 
 
 @pytest.fixture
-def world_on_postgresql(tmp_path: Path, postgresql_databases: PostgresDatabases) -> Iterator[World]:
+def world_on_postgresql(tmp_path: Path, stopping_postgresql: PostgresServer) -> Iterator[World]:
     with (
-        postgresql_databases.migrated() as url,
+        PostgresDatabases(stopping_postgresql).migrated() as url,
         world_of(tmp_path, url, {"server.workers": 2}) as made,
     ):
         yield made
 
 
 def test_a_database_that_is_away_is_503_until_it_is_back(
-    world_on_postgresql: World, postgresql_server: PostgresServer
+    world_on_postgresql: World, stopping_postgresql: PostgresServer
 ) -> None:
     world = world_on_postgresql
     alice, book = world.shared()
@@ -31,7 +31,7 @@ def test_a_database_that_is_away_is_503_until_it_is_back(
     clients = [world.client(headers=alice.headers) for _ in range(3)]
     for client in clients:
         assert client.get(path).status == 200
-    postgresql_server.stop()
+    stopping_postgresql.stop()
     try:
         for client in clients:
             for answer in (
@@ -49,7 +49,7 @@ def test_a_database_that_is_away_is_503_until_it_is_back(
         assert world.client().get("/-/health").status == 200
         assert world.client().request("OPTIONS", "/").status == 200
     finally:
-        postgresql_server.restart()
+        stopping_postgresql.restart()
     for client in clients:
         wait_for(lambda c=client: c.get("/-/ready").status == 200, 20, "a server that is ready")
         assert client.get(path).body == vcard()
@@ -58,7 +58,7 @@ def test_a_database_that_is_away_is_503_until_it_is_back(
 
 
 def test_a_restart_of_the_database_between_two_requests_is_not_noticed_by_readers(
-    world_on_postgresql: World, postgresql_server: PostgresServer
+    world_on_postgresql: World, stopping_postgresql: PostgresServer
 ) -> None:
     world = world_on_postgresql
     alice, book = world.shared()
@@ -67,7 +67,7 @@ def test_a_restart_of_the_database_between_two_requests_is_not_noticed_by_reader
     assert alice.put(path, vcard()).status == 201
     for client in clients:
         assert client.get(path).status == 200
-    postgresql_server.restart()
+    stopping_postgresql.restart()
     for client in clients:
         assert client.get(path).status == 200
     statuses = [alice.put(path, vcard("ann", f"{number}")).status for number in range(6)]

@@ -142,16 +142,15 @@ def test_a_main_process_that_hangs_gives_no_sign_of_life(
 def test_a_database_that_is_slow_or_away_is_nothing_to_be_restarted_for(
     tmp_path: Path,
     manager: Manager,
-    postgresql_databases: PostgresDatabases,
-    postgresql_server: PostgresServer,
+    stopping_postgresql: PostgresServer,
 ) -> None:
     settings = {"server.workers": 2, "server.threads": 2}
     with (
-        postgresql_databases.migrated() as url,
+        PostgresDatabases(stopping_postgresql).migrated() as url,
         RunningServer(tmp_path, url, settings) as server,
     ):
         waiting = [threading.Thread(target=ask, args=[server.port]) for _ in range(12)]
-        with postgresql_server.connect(urlsplit(url).path[1:]) as other, other.transaction():
+        with stopping_postgresql.connect(urlsplit(url).path[1:]) as other, other.transaction():
             other.execute("LOCK TABLE principals IN ACCESS EXCLUSIVE MODE")
             for thread in waiting:
                 thread.start()
@@ -160,7 +159,7 @@ def test_a_database_that_is_slow_or_away_is_nothing_to_be_restarted_for(
             assert all(thread.is_alive() for thread in waiting)
         for thread in waiting:
             thread.join(60)
-        postgresql_server.stop()
+        stopping_postgresql.stop()
         try:
             ask(server.port)
             lost = workers(server)[0]
@@ -168,7 +167,7 @@ def test_a_database_that_is_slow_or_away_is_nothing_to_be_restarted_for(
             wait_for(lambda: len(workers(server)) == 2, 30, "another worker")
             assert manager.count("WATCHDOG=1", _WATCHDOG_SECONDS) >= 3
         finally:
-            postgresql_server.restart()
+            stopping_postgresql.restart()
         assert "no sign of life" not in server.log
 
 
