@@ -78,11 +78,7 @@ class _Phones:
     async def _timed(self, request: Awaitable[Reply]) -> Reply:
         start = time.perf_counter()
         reply = await request
-        if reply.status < 300:
-            self._sample.times.append(time.perf_counter() - start)
-        else:
-            self._sample.failures += 1
-            self._sample.complaint = f"{reply.status} {reply.body[:100]!r}"
+        _note(self._sample, reply, start)
         return reply
 
 
@@ -122,11 +118,8 @@ async def run_writers(site: Site, meter: Meter, seconds: float) -> WritersResult
         reply = await put(writer, path, make_counter(name, _count(read) + 1), conditions)
         if reply.status == 412:
             result.clashes += 1
-        elif reply.status < 300:
-            sample.times.append(time.perf_counter() - before)
         else:
-            sample.failures += 1
-            sample.complaint = f"{reply.status} {reply.body[:100]!r}"
+            _note(sample, reply, before)
 
     async def write(number: int) -> None:
         writer, random = Client(site.address), Random(number)
@@ -171,11 +164,7 @@ async def run_writers_apart(site: Site, meter: Meter, seconds: float) -> Sample:
                 sample.failures += 1
                 sample.complaint = str(error)
                 continue
-            if reply.status < 300:
-                sample.times.append(time.perf_counter() - start)
-            else:
-                sample.failures += 1
-                sample.complaint = f"{reply.status} {reply.body[:100]!r}"
+            _note(sample, reply, start)
         writer.close()
 
     with measured(meter) as sample:
@@ -187,6 +176,14 @@ async def run_writers_apart(site: Site, meter: Meter, seconds: float) -> Sample:
         await client.request("DELETE", book)
     client.close()
     return sample
+
+
+def _note(sample: Sample, reply: Reply, start: float) -> None:
+    if reply.status < 300:
+        sample.times.append(time.perf_counter() - start)
+    else:
+        sample.failures += 1
+        sample.complaint = f"{reply.status} {reply.body[:100]!r}"
 
 
 def _count(reply: Reply) -> int:
