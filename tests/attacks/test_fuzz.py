@@ -94,7 +94,7 @@ def test_no_branch_is_reached_that_fails(name: str, thorough: bool) -> None:  # 
     if not thorough:
         pytest.skip("in the long form only")
     if importlib.util.find_spec("atheris") is None:
-        pytest.skip("atheris has no wheel for this Python or machine: pip install '.[fuzz]'")
+        pytest.skip("atheris is missing (where it has a wheel: pip install --editable '.[fuzz]')")
     command = [sys.executable, "-m", "tests.attacks.fuzz", name, f"--seconds={_SECONDS}"]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-5000:]
