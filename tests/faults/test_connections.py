@@ -16,6 +16,7 @@ from sharedbooks.db.engine import Database
 from tests.http.client import Answer
 from tests.http.world import World, vcard
 from tests.support.daemon import family_of
+from tests.support.databases import MariaDbDatabases
 from tests.support.network import wait_for
 from tests.support.process import RunningServer
 from tests.support.servers import MariaDbServer, PostgresServer, disconnect
@@ -24,6 +25,18 @@ AT_ONCE = 12
 ROUNDS = 5
 MOST_SECONDS = 15
 _FEW = 10
+
+
+@pytest.fixture(scope="module")
+def mariadb_server() -> Iterator[MariaDbServer]:
+    """One of these tests' own: its limit is for all who are connected, other tests' servers too."""
+    with MariaDbServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def mariadb_databases(mariadb_server: MariaDbServer) -> MariaDbDatabases:
+    return MariaDbDatabases(mariadb_server)
 
 
 @contextmanager
