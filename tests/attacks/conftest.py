@@ -10,12 +10,8 @@ from sharedbooks.db.engine import Database
 from sharedbooks_radicale.app import Application
 from tests.attacks.in_process import InProcess, application
 from tests.http.world import Member, World
-from tests.support.databases import (
-    Databases,
-    MariaDbDatabases,
-    PostgresDatabases,
-    SqliteDatabases,
-)
+from tests.support.databases import Databases
+from tests.support.each_kind import on_each_kind
 
 
 @dataclass
@@ -41,28 +37,7 @@ def _staged(factory: pytest.TempPathFactory, databases: Databases) -> Iterator[S
         yield Stage(app, world)
 
 
-@pytest.fixture(scope="session")
-def sqlite_stage(
-    tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
-) -> Iterator[Stage]:
-    with _staged(tmp_path_factory, sqlite_databases) as made:
-        yield made
-
-
-@pytest.fixture(scope="session")
-def postgresql_stage(
-    tmp_path_factory: pytest.TempPathFactory, postgresql_databases: PostgresDatabases
-) -> Iterator[Stage]:
-    with _staged(tmp_path_factory, postgresql_databases) as made:
-        yield made
-
-
-@pytest.fixture(scope="session")
-def mariadb_stage(
-    tmp_path_factory: pytest.TempPathFactory, mariadb_databases: MariaDbDatabases
-) -> Iterator[Stage]:
-    with _staged(tmp_path_factory, mariadb_databases) as made:
-        yield made
+sqlite_stage, postgresql_stage, mariadb_stage = on_each_kind("stage", _staged)
 
 
 @pytest.fixture

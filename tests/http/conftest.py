@@ -10,12 +10,8 @@ import pytest
 
 from sharedbooks.db.engine import Database
 from tests.http.world import World
-from tests.support.databases import (
-    Databases,
-    MariaDbDatabases,
-    PostgresDatabases,
-    SqliteDatabases,
-)
+from tests.support.databases import Databases, SqliteDatabases
+from tests.support.each_kind import on_each_kind
 from tests.support.network import LOOPBACK
 from tests.support.process import RunningServer
 
@@ -64,28 +60,9 @@ def world_of(folder: Path, url: str, settings: Mapping[str, Any]) -> Iterator[Wo
         yield made
 
 
-@pytest.fixture(scope="session")
-def sqlite_served(
-    tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
-) -> Iterator[Served]:
-    with _serving(tmp_path_factory, sqlite_databases, {}) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def postgresql_served(
-    tmp_path_factory: pytest.TempPathFactory, postgresql_databases: PostgresDatabases
-) -> Iterator[Served]:
-    with _serving(tmp_path_factory, postgresql_databases, {}) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def mariadb_served(
-    tmp_path_factory: pytest.TempPathFactory, mariadb_databases: MariaDbDatabases
-) -> Iterator[Served]:
-    with _serving(tmp_path_factory, mariadb_databases, {}) as running:
-        yield running
+sqlite_served, postgresql_served, mariadb_served = on_each_kind(
+    "served", lambda factory, databases: _serving(factory, databases, {})
+)
 
 
 @pytest.fixture

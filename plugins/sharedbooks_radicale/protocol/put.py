@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from sharedbooks.domain.book_access import get_book, open_for_writing
+from sharedbooks.domain.book_access import BookAccess, open_for_writing
 from sharedbooks.domain.cards import get_card
 from sharedbooks.domain.homes import delete_own_book
 from sharedbooks.domain.mass_deletion import MassDeletion
@@ -83,12 +83,12 @@ def _store(call: Call, book: str, name: str, card: PreparedCard) -> Response:
     conditions = call.request.conditions
     member = call.member
 
-    def store(connection: Connection) -> Stored:
+    def store(connection: Connection) -> tuple[BookAccess, Stored]:
         access, place = open_place(connection, member.user.id, book, name, card.facts.card_uid)
-        return put_in_place(connection, access, place, card, member.actor, conditions)
+        return access, put_in_place(connection, access, place, card, member.actor, conditions)
 
     def store_and_read(connection: Connection) -> Response:
-        stored = store(connection)
+        access, stored = store(connection)
         # RFC 8144, 3.2: what is stored now, so that its tag may be told in any case.
         headers = {
             "ETag": stored.etag,
@@ -96,17 +96,17 @@ def _store(call: Call, book: str, name: str, card: PreparedCard) -> Response:
             "Preference-Applied": "return=representation",
             "Vary": "Prefer",
         }
-        access = get_book(connection, member.user.id, book)
         content = get_card(connection, access.book_id, name).content
         return Response(201 if stored.created else 200, headers, content)
 
     if call.request.wants_representation:
         return call.database.run_write(store_and_read, short=True, book_id=call.book_id)
-    single = None
-    if call.seen is not None and call.database.spares_transactions:
-        seen = call.seen
+    seen, single = call.seen, None
+    if seen is not None and call.database.spares_transactions:
         single = put_if_unchanged(seen.book, name, seen.card, card, member.actor, conditions)
-    stored = call.database.run_write(store, short=True, book_id=call.book_id, single=single)
+    stored = call.database.run_write(
+        lambda connection: store(connection)[1], short=True, book_id=call.book_id, single=single
+    )
     headers = {"ETag": stored.etag} if stored.verbatim else {}
     return Response(201 if stored.created else 204, headers)
 

@@ -251,16 +251,16 @@ class Database:
         if not singles:
             return
 
+        replies: list[Callable[[], list[Any]]] = []
+
         def send(connection: Connection) -> None:
-            first = singles[0][1]
-            first.lock.run(connection, first.parameters())
-            for write, single in singles:
-                write.send(connection, single)
+            singles[0][1].lock(connection)
+            replies.extend(write.send(connection, single) for write, single in singles)
 
         self._commit_for([write for write, _ in singles], send)
-        for write, single in singles:
-            if write.is_open:
-                write.receive(single)
+        for (write, single), rows in zip(singles, replies, strict=False):
+            if write.is_open and rows():
+                write.succeed(single.outcome)
 
     def _write_together(self, turn: Turn) -> None:
         """Do what is still to be done, and what comes meanwhile, in one transaction."""

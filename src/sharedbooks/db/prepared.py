@@ -125,15 +125,14 @@ class SingleWrite(Generic[T_co]):
 
     Attributes:
         statement: returns a row if it did it.
-        lock: takes the lock without which others may be in its way; its parameters are among
-            those of ``statement``.
-        parameters: makes them, at the moment when they are needed.
+        parameters: makes its parameters, at the moment when they are needed.
+        lock: takes the lock without which others may be in its way.
         outcome: what the write returns.
     """
 
     statement: Prepared
-    lock: Prepared
     parameters: Callable[[], Parameters]
+    lock: Callable[[Connection], object]
     outcome: T_co
 
 

@@ -45,7 +45,6 @@ class Write(Generic[T]):
         self.leads = False
         self._work = work
         self._notes = notes()
-        self._reply: Callable[[], list[Any]] = list
         self._returned: list[T] = []
         self._failure: Exception | None = None
         # An event of the standard library is made of several of these.
@@ -57,15 +56,10 @@ class Write(Generic[T]):
         """Whether it is still to be done, not necessarily alone."""
         return not (self.alone or self._returned or self._failure)
 
-    def send(self, connection: Connection, single: SingleWrite[T]) -> None:
-        """Send its single statement on its way, in a transaction that waits for no reply."""
+    def send(self, connection: Connection, single: SingleWrite[T]) -> Callable[[], list[Any]]:
+        """Send its single statement on its way; see ``Prepared.send``."""
         with noted_with(self._notes):
-            self._reply = single.statement.send(connection, single.parameters())
-
-    def receive(self, single: SingleWrite[T]) -> None:
-        """See whether that statement did something, now that it is committed."""
-        if self._reply():
-            self._returned.append(single.outcome)
+            return single.statement.send(connection, single.parameters())
 
     def attempt(self, connection: Connection) -> None:
         """Write it, without a commit; if it is refused, ``result`` will tell."""

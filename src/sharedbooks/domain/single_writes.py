@@ -318,7 +318,10 @@ def _single(
             **_content(card),
         }
 
-    return SingleWrite(statement, _LOCK, parameters, outcome)
+    def lock(connection: Connection) -> None:
+        _LOCK.run(connection, {"book": access.book_id})
+
+    return SingleWrite(statement, parameters, lock, outcome)
 
 
 def remove_card(connection: Connection, book_id: int, card: Card, actor: Actor) -> None:
