@@ -2,17 +2,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, func, inspect, select, text
 
 from sharedbooks.db.engine import Database
-from sharedbooks.db.schema import ORGANISATION_ID, metadata, principals
+from sharedbooks.db.schema import ORGANISATION_ID, address_books, metadata, principals
 from sharedbooks.db.schema_state import (
     SchemaState,
     SchemaStatus,
@@ -21,7 +21,7 @@ from sharedbooks.db.schema_state import (
     schema_status,
 )
 from sharedbooks.db.schema_watch import LOCK_NAME, LOCK_NUMBER
-from sharedbooks.db.upgrade import _config, upgrade_schema
+from sharedbooks.db.upgrade import _config, schema_lock, upgrade_schema
 from sharedbooks.domain.principals import PrincipalKind, list_principals
 from sharedbooks.domain.search import search_cards
 from sharedbooks.errors import SchemaMismatch, StoreBusy
@@ -181,6 +181,29 @@ def test_upgrades_at_once_do_not_collide(blank_database_url: str) -> None:
     with closing(Database(blank_database_url)) as database:
         require_current_schema(database)
         assert make_user(database).name == "alice"
+
+
+def test_whoever_has_the_lock_next_sees_what_was_done_under_it(blank: Database) -> None:
+    upgrade_schema(blank)
+    seen: list[int] = []
+    looked = Event()
+
+    def look() -> None:
+        with closing(Database(blank.url)) as other, other.write() as connection:
+            with schema_lock(connection):
+                books = connection.execute(select(func.count()).select_from(address_books))
+                seen.append(books.scalar_one())
+            looked.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with blank.write() as connection:
+            with schema_lock(connection):
+                connection.execute(text(_FIRST_CARD[0]))
+                next_one = pool.submit(look)
+            # The lock of PostgreSQL and SQLite ends with the transaction: there, nobody comes.
+            looked.wait(0.5)
+        next_one.result(30)
+    assert seen == [1]
 
 
 def test_new_files_opened_at_once(tmp_path: Path) -> None:

@@ -71,7 +71,10 @@ def _config() -> Config:
 
 @contextmanager
 def schema_lock(connection: Connection) -> Iterator[None]:
-    """Hold the one lock for schema changes; on SQLite the write transaction is that lock."""
+    """Hold the one lock for schema changes, in whose block the work of the transaction is done.
+
+    On SQLite the write transaction is that lock.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK_NUMBER})
         yield
@@ -81,6 +84,8 @@ def schema_lock(connection: Connection) -> Iterator[None]:
             raise StoreBusy("Another upgrade of this database is running; try again later.")
         try:
             yield
+            # The lock does not end with the transaction: whoever has it next is to see all.
+            connection.exec_driver_sql("COMMIT")
         finally:
             connection.execute(text(f"SELECT RELEASE_LOCK({LOCK_NAME})"))
     else:
