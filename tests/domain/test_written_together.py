@@ -117,8 +117,11 @@ def _break(_connection: Connection) -> None:
     raise ZeroDivisionError
 
 
+_NONSENSE = Prepared(text("SELECT nonsense FROM nowhere"))
+
+
 def _ask_nonsense(connection: Connection) -> None:
-    connection.execute(text("SELECT nonsense FROM nowhere"))
+    _NONSENSE.run(connection, {})
 
 
 _END_CONNECTION = Prepared(text("SELECT pg_terminate_backend(pg_backend_pid(), 5000)"))

@@ -5,20 +5,28 @@ import sqlite3
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, NullPool, create_engine, event
 from sqlalchemy.engine import URL
 
 from sharedbooks.db.failures import leave_what_is_cut_off
 from sharedbooks.db.hosts import mariadb_hosts, postgresql_hosts
-from sharedbooks.db.limits import Limits, limit_waiting, mariadb_arguments, postgresql_arguments
-from sharedbooks.db.pipelines import Flow
+from sharedbooks.db.limits import MARGIN_SECONDS, Limits, mariadb_arguments, postgresql_arguments
 from sharedbooks.db.silence import Silence
-from sharedbooks.db.transactions import ENDED_BY_ITSELF, Beginnings, Ending, Transactions
+from sharedbooks.db.transactions import (
+    ENDED_BY_ITSELF,
+    Begin,
+    Beginnings,
+    Ending,
+    Transactions,
+)
 from sharedbooks.db.write_ahead_log import WriteAheadLog
 from sharedbooks.watching.metrics import LOCK_WAITS
 from sharedbooks.watching.statements import note
+
+if TYPE_CHECKING:
+    from sharedbooks.db.postgresql_session import Session
 
 _LOCK_PAUSE = (0.0002, 0.001)
 """Seconds between two looks at SQLite's lock."""
@@ -137,53 +145,68 @@ def _begin_nothing(_driver: Any) -> None:
     """Leave it to the driver or to the database, which take a statement for a transaction."""
 
 
-def _begun_by_driver(
-    reader: Engine,
-    writer: Engine,
-    pool_size: int,
+def _beside_each_other(
     limits: Limits,
-    begin: Beginnings,
+    pool_size: int,
+    reading: tuple[Engine, Beginnings],
+    writing: tuple[Engine, Beginnings],
 ) -> tuple[Transactions, Transactions]:
-    """Return the transactions of drivers that begin one with its first statement."""
+    """Return the transactions of two engines for the same server."""
     longest = limits.connect + (limits.statement(writing=True) or 0)
     silence = Silence(limits.answer and 0.9 * limits.connect, longest)
     make = partial(Transactions, size=pool_size, patience=limits.busy, silence=silence)
-    reading = make(reader, begin._replace(short=begin.whole))
-    writing = make(writer, begin, writing=True)
-    reading.beside, writing.beside = writing, reading
-    return reading, writing
+    readers, writers = make(*reading), make(*writing, writing=True)
+    readers.beside, writers.beside = writers, readers
+    return readers, writers
 
 
 def postgresql(
     url: URL, pool_size: int, limits: Limits, extra: dict[str, Any]
 ) -> tuple[Transactions, Transactions]:
     """Open a database of PostgreSQL, on one host or several; see ``sqlite``."""
+    from sharedbooks.db.postgresql_session import (  # noqa: PLC0415 - its driver is an extra
+        Flow,
+        SessionConnection,
+    )
+
     address, hosts = postgresql_hosts(url)
 
-    def make(isolation_level: str, *, writing: bool) -> Engine:
+    def make(*, writing: bool) -> Engine:
         engine = create_engine(
             address,
-            isolation_level=isolation_level,
+            # Transactions are begun by the session of a connection.
+            isolation_level="AUTOCOMMIT",
             connect_args={**postgresql_arguments(url, limits, writing=writing), **hosts, **extra},
             poolclass=NullPool,
         )
-        limit_waiting(engine, limits.statement(writing=writing))
+        seconds = limits.statement(writing=writing)
+        patience = None if seconds is None else seconds + MARGIN_SECONDS
+
+        @event.listens_for(engine, "do_connect")
+        def connect(_dialect: object, _record: object, args: Any, arguments: Any) -> Any:
+            return SessionConnection.open(patience, *args, **arguments)
+
         return engine
 
-    reader, writer = make("REPEATABLE READ", writing=False), make("READ COMMITTED", writing=True)
+    def begin(isolation_level: str) -> Begin:
+        def begin_whole(driver: Any) -> Ending:
+            session: Session = driver.session
+            session.begin(isolation_level)
+            return session
 
-    # psycopg sends BEGIN and COMMIT by themselves, each as slow as a short statement.
-    def begin_whole(driver: Any) -> None:
-        if driver.autocommit:
-            driver.autocommit = False
+        return begin_whole
 
-    def begin_single(driver: Any) -> Ending:
-        if not driver.autocommit:
-            driver.autocommit = True
-        return ENDED_BY_ITSELF
+    begin_reading, begin_writing = begin("REPEATABLE READ"), begin("READ COMMITTED")
+    return _beside_each_other(
+        limits,
+        pool_size,
+        (make(writing=False), Beginnings(begin_reading, begin_reading, _begin_single)),
+        (make(writing=True), Beginnings(begin_writing, Flow, _begin_single)),
+    )
 
-    begin = Beginnings(begin_whole, Flow, begin_single)
-    return _begun_by_driver(reader, writer, pool_size, limits, begin)
+
+def _begin_single(_driver: Any) -> Ending:
+    return ENDED_BY_ITSELF
 
 
 def mariadb(
@@ -206,6 +229,6 @@ def mariadb(
 
     # READ COMMITTED takes no gap locks, so writers to different names of a book's index do not
     # meet.
-    reader = make("REPEATABLE READ", writing=False)
+    reader, writer = make("REPEATABLE READ", writing=False), make("READ COMMITTED", writing=True)
     begin = Beginnings(_begin_nothing, _begin_nothing, _begin_nothing)
-    return _begun_by_driver(reader, make("READ COMMITTED", writing=True), pool_size, limits, begin)
+    return _beside_each_other(limits, pool_size, (reader, begin), (writer, begin))

@@ -178,7 +178,7 @@ class Database:
         Args:
             work: what to do.
             short: whether it runs ``Prepared`` statements alone, whose journeys to a database on
-                another machine can then be fewer (``db.pipelines.Flow``), and raises a
+                another machine can then be fewer (``db.postgresql_session.Flow``), and raises a
                 ``SharedbooksError`` only as long as it has written nothing: it may share a
                 transaction with others.
             book_id: the book that it is going to lock, if it is only one and that is known: others
@@ -207,7 +207,7 @@ class Database:
         def attempt() -> T:
             nonlocal committing
             committing = False
-            with self._writing.take(short=short) as connection:
+            with self._writing.take(short=short and self._companion is None) as connection:
                 outcome = work(connection)
                 self._do_companion(connection)
                 committing = True
@@ -279,7 +279,7 @@ class Database:
         """Do ``work`` in a transaction for all of them; if it fails, each is to be done alone."""
         committing = False
         try:
-            with self._writing.take(short=True) as connection:
+            with self._writing.take(short=self._companion is None) as connection:
                 work(connection)
                 self._do_companion(connection)
                 committing = True

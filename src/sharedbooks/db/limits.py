@@ -1,18 +1,13 @@
 """How long a database may take, and what tells each driver and server so."""
 
-import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL
 
-if TYPE_CHECKING:
-    import psycopg
-
 _CONNECT_SECONDS = 10.0
-_MARGIN_SECONDS = 2.0
+MARGIN_SECONDS = 2.0
 """The server gives up first: its end of a statement is orderly, ours costs the connection."""
 
 # A machine that has gone without a word is missed after some 25 s, by either side.
@@ -87,7 +82,7 @@ def mariadb_arguments(url: URL, limits: Limits, *, writing: bool) -> dict[str, A
     if limits.answer is not None and statement is not None:
         settings["max_statement_time"] = statement
         settings["idle_transaction_timeout"] = max(1, round(limits.answer))
-        arguments["read_timeout"] = arguments["write_timeout"] = statement + _MARGIN_SECONDS
+        arguments["read_timeout"] = arguments["write_timeout"] = statement + MARGIN_SECONDS
     assignments = ", ".join(f"{name} = {value}" for name, value in settings.items())
     arguments["init_command"] = f"SET SESSION {assignments}"
     return _unless_in(url.query, arguments)
@@ -99,50 +94,3 @@ def _milliseconds(seconds: float) -> int:
 
 def _unless_in(query: Mapping[str, object], arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name not in query}
-
-
-def limit_waiting(engine: Engine, statement: float | None) -> None:
-    """Have psycopg wait so many seconds for a statement, whatever becomes of the server.
-
-    The driver itself waits for ever for a server that is stopped, while its kernel goes on
-    acknowledging.
-    """
-    if statement is None:
-        return
-    connecting = _limited_connection(statement + _MARGIN_SECONDS)
-
-    @event.listens_for(engine, "do_connect")
-    def connect(
-        _dialect: object, _record: object, args: tuple[Any, ...], arguments: dict[str, Any]
-    ) -> "psycopg.Connection":
-        return connecting.connect(*args, **arguments)
-
-
-def _limited_connection(seconds: float) -> "type[psycopg.Connection]":
-    import psycopg  # noqa: PLC0415 - one of the drivers, which need not be installed
-
-    def limited(steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        deadline = time.monotonic() + seconds
-        try:
-            wanted = next(steps)
-            while True:
-                ready = yield wanted
-                if not ready and time.monotonic() >= deadline:
-                    raise TimeoutError
-                wanted = steps.send(ready)
-        except StopIteration as end:
-            return end.value
-
-    class LimitedConnection(psycopg.Connection[Any]):
-        """A connection that is closed when the server leaves a statement unanswered."""
-
-        def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
-            """Wait as psycopg does, but not for ever."""
-            try:
-                return super().wait(limited(gen), *args, **options)
-            except TimeoutError:
-                self.pgconn.finish()
-                sentence = f"it has not answered for {seconds:g} s"
-                raise psycopg.OperationalError(sentence) from None
-
-    return LimitedConnection

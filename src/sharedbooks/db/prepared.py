@@ -7,7 +7,7 @@ that is ten times what the statement itself takes. Here it costs the driver's ow
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import CompoundSelect, Connection, Delete, Insert, Select, TextClause, Update
 from sqlalchemy.engine import Dialect
@@ -52,14 +52,10 @@ class Prepared:
             DBAPIError: as ``Connection.execute`` does.
         """
         text, arrange = self._for(connection.dialect)
-        cursor = _cursor(connection)
         try:
-            cursor.execute(text, arrange(parameters))
-            return list(cursor.fetchall())
+            return _runner(connection).all(text, arrange(parameters))
         except connection.dialect.loaded_dbapi.Error as error:
             raise wrapped(connection, error, text) from error
-        finally:
-            cursor.close()
 
     def send(self, connection: Connection, parameters: Parameters) -> Callable[[], list[Any]]:
         """Send it on its way; return what returns its rows once the transaction is committed.
@@ -68,12 +64,10 @@ class Prepared:
             DBAPIError: as ``Connection.execute`` does, or the commit will.
         """
         text, arrange = self._for(connection.dialect)
-        cursor = _cursor(connection)
         try:
-            cursor.execute(text, arrange(parameters))
+            return _runner(connection).send(text, arrange(parameters))
         except connection.dialect.loaded_dbapi.Error as error:
             raise wrapped(connection, error, text) from error
-        return lambda: list(cursor.fetchall())
 
     def first(self, connection: Connection, parameters: Parameters) -> Any | None:
         """Return the only row, or the first, or None; see ``all``."""
@@ -86,18 +80,13 @@ class Prepared:
         Raises:
             DBAPIError: as ``Connection.execute`` does.
         """
+        if not some:
+            return 0
         text, arrange = self._for(connection.dialect)
-        cursor = _cursor(connection)
         try:
-            if len(some) == 1:
-                cursor.execute(text, arrange(some[0]))
-            elif some:
-                cursor.executemany(text, [arrange(parameters) for parameters in some])
-            return int(cursor.rowcount)
+            return _runner(connection).run(text, [arrange(parameters) for parameters in some])
         except connection.dialect.loaded_dbapi.Error as error:
             raise wrapped(connection, error, text) from error
-        finally:
-            cursor.close()
 
     def _for(self, dialect: Dialect) -> _Compiled:
         known = self._compiled.get(dialect.name)
@@ -107,6 +96,9 @@ class Prepared:
 
     def _compile(self, dialect: Dialect) -> _Compiled:
         keys = None if self._columns is None else list(self._columns)
+        if dialect.name == "postgresql":
+            numbered: Any = type(dialect)
+            dialect = numbered(paramstyle="numeric_dollar")
         compiled = self._statement.compile(dialect=dialect, column_keys=keys)
         fixed = {name: value for name, value in compiled.params.items() if value is not None}
         if not compiled.positional:
@@ -136,13 +128,59 @@ class SingleWrite(Generic[T_co]):
     outcome: T_co
 
 
-def _cursor(connection: Connection) -> Any:
-    # Of the driver's own connection: the pool's proxy of it costs as much as the cursor.
+class _Runner(Protocol):
+    """What runs statements; see ``db.postgresql_session.Session``."""
+
+    def all(self, statement: str, values: Any) -> list[Any]: ...
+
+    def send(self, statement: str, values: Any) -> Callable[[], list[Any]]: ...
+
+    def run(self, statement: str, some: Sequence[Any]) -> int: ...
+
+
+class _Cursors:
+    """Runs statements as every driver can.
+
+    Args:
+        driver: its connection.
+    """
+
+    __slots__ = ("_driver",)
+
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+
+    def all(self, statement: str, values: Any) -> list[Any]:
+        cursor = self._driver.cursor()
+        try:
+            cursor.execute(statement, values)
+            return list(cursor.fetchall())
+        finally:
+            cursor.close()
+
+    def send(self, statement: str, values: Any) -> Callable[[], list[Any]]:
+        rows = self.all(statement, values)
+        return lambda: rows
+
+    def run(self, statement: str, some: Sequence[Any]) -> int:
+        cursor = self._driver.cursor()
+        try:
+            if len(some) == 1:
+                cursor.execute(statement, some[0])
+            else:
+                cursor.executemany(statement, some)
+            return int(cursor.rowcount)
+        finally:
+            cursor.close()
+
+
+def _runner(connection: Connection) -> _Runner:
+    # The driver's own connection: the pool's proxy of it costs as much as a cursor.
     driver: Any = connection.connection.dbapi_connection
     if connection.dialect.name == "postgresql":
-        # Octets as text would be hexadecimal digits: twice as many to send, and slow to read.
-        return driver.cursor(binary=True)
-    return driver.cursor()
+        session: _Runner = driver.session
+        return session
+    return _Cursors(driver)
 
 
 def _tuple_of(names: Sequence[str]) -> Callable[[Parameters], tuple[Any, ...]]:
