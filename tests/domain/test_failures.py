@@ -213,7 +213,7 @@ def test_connections_for_writing_are_not_trusted_once_one_for_reading_was_lost(
 @pytest.mark.databases("postgresql")
 def test_single_statement_that_may_have_been_done_is_not_repeated(device: Device) -> None:
     end = Prepared(text("SELECT pg_terminate_backend(pg_backend_pid(), 5000)"))
-    single = SingleWrite(end, dict, lambda _: None, "done")
+    single = SingleWrite(end, dict, lambda _: None, lambda _: "done")
     with pytest.raises(StoreBusy, match="cannot be reached"):
         device.database.run_write(
             lambda _: pytest.fail("repeated"),

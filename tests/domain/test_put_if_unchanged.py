@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select, text, update
@@ -21,7 +20,7 @@ from sharedbooks.db.schema import (
 from sharedbooks.domain import books
 from sharedbooks.domain.book_access import open_for_writing
 from sharedbooks.domain.book_checks import Policy, set_checks
-from sharedbooks.domain.conditions import UNCONDITIONAL, Conditions
+from sharedbooks.domain.conditions import UNCONDITIONAL, Conditions, make_etag
 from sharedbooks.domain.opening import Opening
 from sharedbooks.domain.prepared_cards import prepare_card
 from sharedbooks.domain.privileges import Privilege
@@ -45,6 +44,7 @@ from tests.support.network import wait_for
 pytestmark = pytest.mark.databases("postgresql")
 
 ANN = vcard("ann", "Ann Example", "EMAIL:ann@example.org", "TEL:+41 44 1", "NOTE:x")
+OTHER = vcard("ann", "Ann Other")
 EDITED = vcard("ann", "Ann Example", "EMAIL:ann@example.org", "TEL:+41 44 2", "TEL:+41 44 2")
 
 
@@ -79,6 +79,12 @@ def _prepare(
     assert seen.book is not None
     card = prepare_card(octets, max_size=MAX_CARD_SIZE)
     return put_if_unchanged(seen.book, name, seen.info, card, device.actor, conditions)
+
+
+def _run(single: SingleWrite[Stored], connection: Connection) -> Stored | None:
+    """Run the statement as it is; return what it has stored."""
+    rows = single.statement.all(connection, single.parameters())
+    return single.outcome(rows[0]) if rows else None
 
 
 def _store_with_lock(device: Device, name: str, octets: bytes) -> Stored:
@@ -243,6 +249,27 @@ def test_conditions_are_of_what_was_seen(database: Database, conditions: Conditi
     assert _prepare(weaker, "ann.vcf", EDITED, weaker.look("ann.vcf"), conditions) is None
 
 
+def _if_match(*contents: bytes) -> Conditions:
+    hashes = [prepare_card(each, max_size=MAX_CARD_SIZE).content_hash for each in contents]
+    return Conditions(frozenset(map(make_etag, hashes)))
+
+
+def test_it_tells_that_the_card_is_another_by_then(database: Database) -> None:
+    device = make_device(database)
+    device.put("ann.vcf", ANN)
+    seen = device.look("ann.vcf")
+    device.put("ann.vcf", OTHER)
+    with pytest.raises(PreconditionFailed, match="If-Match"):
+        _store(device, "ann.vcf", EDITED, seen=seen, conditions=_if_match(ANN))
+    for conditions in (UNCONDITIONAL, _if_match(ANN, OTHER)):
+        assert _store(device, "ann.vcf", EDITED, seen=seen, conditions=conditions) is None
+    assert device.get("ann.vcf").content == OTHER
+    device.put("ann.vcf", ANN)
+    assert _store(device, "ann.vcf", EDITED, seen=seen, conditions=_if_match(ANN)) is None
+    device.delete("ann.vcf")
+    assert _store(device, "ann.vcf", EDITED, seen=seen, conditions=_if_match(ANN)) is None
+
+
 @pytest.mark.parametrize("privilege", [Privilege.READ, Privilege.CREATE, Privilege.EDIT_OWN])
 def test_weaker_rights(database: Database, privilege: Privilege) -> None:
     device = make_device(database)
@@ -265,8 +292,8 @@ def test_it_waits_for_nobody(database: Database) -> None:
     with database.write() as connection, database.write() as other:
         open_for_writing(connection, device.user.id, device.book)
         other.execute(text("SET LOCAL lock_timeout = 1"))
-        assert not edit.statement.all(other, edit.parameters())
-        assert not add.statement.all(other, add.parameters())
+        assert _run(edit, other) is None
+        assert _run(add, other) is None
     assert _store(device, "ann.vcf", EDITED) is not None
 
 
@@ -309,16 +336,16 @@ def test_what_changes_between_its_look_and_its_lock(database: Database, name: st
     with _gate(database), ThreadPoolExecutor(1) as pool, database.write() as gate:
         gate.execute(text("SELECT pg_advisory_xact_lock(1)"))
 
-        def run() -> list[Any]:
+        def run() -> Stored | None:
             with database.write() as connection:
                 connection.execute(text("SET LOCAL test.stops = 'yes'"))
-                return single.statement.all(connection, single.parameters())
+                return _run(single, connection)
 
         late = pool.submit(run)
         wait_for(lambda: _waits_at_the_gate(database), 10, "the statement at the gate")
         device.put(name, vcard(uid, "Early"))
         gate.rollback()
-        assert not late.result(10)
+        assert late.result(10) is None
     assert b"Early" in device.get(name).content
     assert [version.revision for version in device.history()] == [1, 2]
 

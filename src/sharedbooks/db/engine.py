@@ -231,19 +231,19 @@ class Database:
             self._write_together(turn)
 
     def _write_at_once(self, write: Write[T], single: SingleWrite[T]) -> None:
-        asking = done = False
+        asking = False
         started = time.monotonic()
         try:
             with self._writing.take_single() as connection:
                 asking = True
-                done = bool(single.statement.all(connection, single.parameters()))
+                rows = single.statement.all(connection, single.parameters())
         except DBAPIError as error:
             if asking and classify(error) is Failure.UNAVAILABLE:
                 # Nobody knows whether it was done.
                 _raise_typed(error)
-        if done:
+            return
+        if write.settle(single, rows):
             COMMITS.observe(time.monotonic() - started)
-            write.succeed(single.outcome)
 
     def _write_singles(self, turn: Turn) -> None:
         """Do what can be done by single statements in one journey to the database."""
@@ -259,8 +259,8 @@ class Database:
 
         self._commit_for([write for write, _ in singles], send)
         for (write, single), rows in zip(singles, replies, strict=False):
-            if write.is_open and rows():
-                write.succeed(single.outcome)
+            if write.is_open:
+                write.settle(single, rows())
 
     def _write_together(self, turn: Turn) -> None:
         """Do what is still to be done, and what comes meanwhile, in one transaction."""

@@ -116,16 +116,17 @@ class SingleWrite(Generic[T_co]):
     """A write that is one statement, which does all of it or nothing, and waits for nobody.
 
     Attributes:
-        statement: returns a row if it did it.
+        statement: returns no row if it did nothing.
         parameters: makes its parameters, at the moment when they are needed.
         lock: takes the lock without which others may be in its way.
-        outcome: what the write returns.
+        outcome: makes of the row what the write returns; None if it did nothing for all that, or
+            raises a ``SharedbooksError`` if the row tells that it is not to be done.
     """
 
     statement: Prepared
     parameters: Callable[[], Parameters]
     lock: Callable[[Connection], object]
-    outcome: T_co
+    outcome: Callable[[Any], T_co | None]
 
 
 class _Runner(Protocol):

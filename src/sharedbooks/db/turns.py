@@ -69,9 +69,22 @@ class Write(Generic[T]):
             except SharedbooksError as refusal:
                 self._failure = refusal
 
-    def succeed(self, outcome: T) -> None:
-        """Have ``result`` return this."""
+    def settle(self, single: SingleWrite[T], rows: list[Any]) -> bool:
+        """Take what its single statement has returned; return whether that has written it.
+
+        If not, it was refused or is still open.
+        """
+        if not rows:
+            return False
+        try:
+            outcome = single.outcome(rows[0])
+        except SharedbooksError as refusal:
+            self._failure = refusal
+            return False
+        if outcome is None:
+            return False
         self._returned.append(outcome)
+        return True
 
     def fail(self, failure: Exception) -> None:
         """Have ``result`` raise this, whatever became of it."""

@@ -6,6 +6,7 @@ what the others do. In a book that is locked, one that is read-only has no revis
 row without one is refused. In one that is not, every part depends on the revision's being given.
 """
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Select,
     String,
     bindparam,
     delete,
@@ -100,12 +102,15 @@ class _Writes:
     Args:
         raised: the part that raises it.
         only: what must be true for any other part to do something.
+        found: return what has the card's id instead of the new revision alone, which may be NULL.
     """
 
-    def __init__(self, raised: CTE, *only: ColumnElement[bool]) -> None:
+    def __init__(self, raised: CTE, *only: ColumnElement[bool], found: bool = False) -> None:
         self._revision = select(raised.c.revision).scalar_subquery()
         self._only = only
-        self._outcome = select(raised.c.revision)
+        self._outcome: Select[Any] = select(raised.c.revision)
+        if found:
+            self._outcome = select(self._revision, cards.c.content_hash).where(cards.c.id == _CARD)
 
     def edit(self) -> Prepared:
         """Return the statement that changes a card."""
@@ -228,7 +233,7 @@ _RAISED = _raised(
     .select_from(cards)
     .where(cards.c.id == _CARD, cards.c.revision == bindparam("known_revision")),
 )
-_EDIT_IF_UNCHANGED = _Writes(_RAISED, exists().select_from(_RAISED)).edit()
+_EDIT_IF_UNCHANGED = _Writes(_RAISED, exists().select_from(_RAISED), found=True).edit()
 _RAISED_FOR_NEW = _raised(
     address_books.c.id == _UNCHANGED,
     *(
@@ -286,18 +291,33 @@ def add_if_unchanged(
         outcome: what to return then.
     """
     key = {"resource_name": resource_name, "card_uid": card.card_uid}
-    return _single(_ADD_IF_UNCHANGED, key, access, card, actor, outcome)
+    return _single(_ADD_IF_UNCHANGED, key, access, card, actor, lambda _row: outcome)
 
 
 def edit_if_unchanged(
-    access: BookAccess, existing: CardInfo, card: PreparedCard, actor: Actor, outcome: T
+    access: BookAccess,
+    existing: CardInfo,
+    card: PreparedCard,
+    actor: Actor,
+    outcome: T,
+    changed: Callable[[str], object],
 ) -> SingleWrite[T]:
     """Return what does as ``edit_card`` without a lock, or nothing; see ``add_if_unchanged``.
 
-    Nothing either if ``existing`` was changed or deleted.
+    Nothing either if ``existing`` was changed or deleted. If there are other octets now, their
+    hash is given to ``changed``, which may raise what refuses the write for that.
     """
+
+    def told(row: tuple[int | None, str]) -> T | None:
+        revision, content_hash = row
+        if revision is not None:
+            return outcome
+        if content_hash != existing.content_hash:
+            changed(content_hash)
+        return None
+
     key = {"card": existing.id, "known_revision": existing.revision}
-    return _single(_EDIT_IF_UNCHANGED, key, access, card, actor, outcome)
+    return _single(_EDIT_IF_UNCHANGED, key, access, card, actor, told)
 
 
 def _single(
@@ -306,7 +326,7 @@ def _single(
     access: BookAccess,
     card: PreparedCard,
     actor: Actor,
-    outcome: T,
+    outcome: Callable[[Any], T | None],
 ) -> SingleWrite[T]:
     def parameters() -> Parameters:
         return {

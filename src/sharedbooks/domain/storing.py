@@ -169,7 +169,8 @@ def put_if_unchanged(
         None if one statement cannot do it, or ``put_in_place`` is going to refuse it.
 
     Raises:
-        PreconditionFailed: what was there a moment ago did not meet ``conditions``.
+        PreconditionFailed: what was there a moment ago did not meet ``conditions``. So does the
+            statement, if what is there by then does not.
     """
     if not (may_add(access) if existing is None else may_edit(access, existing.creator_id)):
         return None
@@ -180,7 +181,14 @@ def put_if_unchanged(
     stored = Stored(etag, created=existing is None, changed=True, verbatim=True)
     if existing is None:
         return add_if_unchanged(access, resource_name, card, actor, stored)
-    return edit_if_unchanged(access, existing, card, actor, stored)
+    return edit_if_unchanged(
+        access,
+        existing,
+        card,
+        actor,
+        stored,
+        changed=lambda content_hash: conditions.require(make_etag(content_hash)),
+    )
 
 
 def _is_plain(access: BookAccess, existing: CardInfo | None, card: PreparedCard) -> bool:
