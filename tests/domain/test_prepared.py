@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import ARRAY, BigInteger, Connection, String, bindparam, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from sharedbooks.db.engine import Database
@@ -14,6 +14,8 @@ from sharedbooks.db.schema import principals
 _BY_ID = Prepared(select(principals.c.name).where(principals.c.id == bindparam("id")))
 _NONSENSE = Prepared(text("SELECT nonsense FROM nowhere"))
 _ECHO = Prepared(text("SELECT CAST(:octets AS bytea)"))
+_LIST = Prepared(select(func.unnest(bindparam("texts", type_=ARRAY(String)))))
+_NUMBERS = Prepared(select(func.unnest(bindparam("numbers", type_=ARRAY(BigInteger)))))
 _IN_SESSION = Prepared(text("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'share%'"))
 
 
@@ -41,6 +43,24 @@ def test_one_with_numbers_of_any_size_is_prepared_once(alone: Database) -> None:
         for number in (2, 2**15, 2**31, 2**62):
             assert _BY_ID.all(connection, {"id": number}) == []
         assert _IN_SESSION.all(connection, {}) == [(before,)]
+
+
+@pytest.mark.databases("postgresql")
+@pytest.mark.parametrize(
+    "texts", [[], [""], ["NULL", "null"], ['"', "\\", '\\"'], ["{a,b}", " ", "\n", "ä", "😀"]]
+)
+def test_a_list_comes_as_it_is(alone: Database, texts: list[str]) -> None:
+    with alone.read() as connection:
+        assert _LIST.all(connection, {"texts": texts}) == [(each,) for each in texts]
+        numbers = list(range(len(texts)))
+        assert _NUMBERS.all(connection, {"numbers": numbers}) == [(each,) for each in numbers]
+
+
+@pytest.mark.databases("postgresql")
+@pytest.mark.parametrize("texts", [["a\0b"], ["\0", ""], ["a", "\0"]])
+def test_a_list_with_what_no_text_may_have_is_refused(alone: Database, texts: list[str]) -> None:
+    with alone.read() as connection, pytest.raises(DBAPIError, match="NUL"):
+        _LIST.all(connection, {"texts": texts})
 
 
 @pytest.mark.databases("postgresql")

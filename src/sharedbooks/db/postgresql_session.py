@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import psycopg
 from psycopg import pq
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.adapt import Dumper, PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq.abc import PGresult
 from psycopg.types.numeric import Int8BinaryDumper
@@ -51,8 +51,6 @@ class SessionConnection(psycopg.Connection[Any]):
         opened = cls.connect(*args, **more)
         # To forget what it has prepared, psycopg has the server forget all that anyone has.
         opened.prepare_threshold = None
-        # By default the type hangs on the number, and a statement is prepared for each type.
-        opened.adapters.register_dumper(int, Int8BinaryDumper)
         opened.patience = patience
         opened.session = Session(opened)
         return opened
@@ -85,6 +83,27 @@ def _within(seconds: float, steps: Generator[Any, Any, Any]) -> Generator[Any, A
         return end.value
 
 
+class _ListDumper(Dumper):
+    """Texts or numbers as an array's literal, of the type that the statement says.
+
+    psycopg's own looks at every element more than once.
+    """
+
+    def dump(self, obj: list[str] | list[int]) -> bytes:
+        """Return the literal.
+
+        Raises:
+            psycopg.DataError: a text has the character that no text may have.
+        """
+        texts = "\0".join(map(str, obj))
+        if texts.count("\0") > max(0, len(obj) - 1):
+            raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+        if not obj:
+            return b"{}"
+        escaped = texts.replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","')
+        return f'{{"{escaped}"}}'.encode()
+
+
 class Answer:
     """What the server returns to one message, as soon as it has.
 
@@ -114,8 +133,12 @@ class Session:
     def __init__(self, connection: SessionConnection) -> None:
         self._connection = connection
         self._server = connection.pgconn
-        self._given = Transformer(connection)
-        self._found = Transformer(connection)
+        # A cursor has adapters of its own.
+        context = psycopg.Cursor(connection)
+        # By default the type hangs on the number, and a statement is prepared for each type.
+        context.adapters.register_dumper(int, Int8BinaryDumper)
+        context.adapters.register_dumper(list, _ListDumper)
+        self._given, self._found = Transformer(context), Transformer(context)
         self._names: dict[_Key, bytes] = {}
         self._numbers = count(1)
         self._awaited: deque[Answer] = deque()
