@@ -238,7 +238,6 @@ class Transactions:
             elif self._writing and ending is not ENDED_BY_ITSELF:
                 self._commit(connection, ending)
             else:
-                # After a rollback psycopg would prepare every statement anew.
                 ending.commit()
             if not connection.in_transaction():
                 # The work ended the transaction by itself.
