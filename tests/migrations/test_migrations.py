@@ -20,13 +20,14 @@ from sharedbooks.db.schema_state import (
     require_current_schema,
     schema_status,
 )
-from sharedbooks.db.schema_watch import LOCK_NAME, LOCK_NUMBER
+from sharedbooks.db.schema_watch import LOCK_NAME, LOCK_NUMBER, SchemaWatch
 from sharedbooks.db.upgrade import _config, schema_lock, upgrade_schema
 from sharedbooks.domain.principals import PrincipalKind, list_principals
 from sharedbooks.domain.search import search_cards
 from sharedbooks.errors import SchemaMismatch, StoreBusy
 from sharedbooks.vcard.filters import CardFilter, PropFilter, TextMatch
 from tests.support.factories import make_device, make_user, vcard
+from tests.support.network import wait_for
 
 AT_ONCE = 4
 
@@ -204,6 +205,44 @@ def test_whoever_has_the_lock_next_sees_what_was_done_under_it(blank: Database) 
             looked.wait(0.5)
         next_one.result(30)
     assert seen == [1]
+
+
+# Whoever looks for locks waits at a gate before.
+_GATE = (
+    """CREATE FUNCTION public.gated_locks() RETURNS SETOF pg_catalog.pg_locks LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM pg_advisory_xact_lock(1);
+        RETURN QUERY SELECT * FROM pg_catalog.pg_locks;
+    END $$""",
+    "CREATE VIEW public.pg_locks AS SELECT * FROM public.gated_locks()",
+)
+
+
+@pytest.mark.databases("postgresql")
+def test_an_upgrade_that_ends_while_a_server_looks_is_seen(blank: Database) -> None:
+    upgrade_schema(blank)
+    known = schema_status(blank).known
+    with blank.write() as connection:
+        for statement in _GATE:
+            connection.exec_driver_sql(statement)
+    url = blank.url.update_query_dict({"options": "-csearch_path=public,pg_catalog"})
+    with closing(Database(url)) as server, ThreadPoolExecutor(1) as pool, blank.read() as gate:
+        server.watch_schema(SchemaWatch(server.dialect, known))
+        gate.exec_driver_sql("SELECT pg_advisory_xact_lock(1)")
+        with blank.write() as upgrade:
+            _hold_the_lock(upgrade)
+            upgrade.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+            looking = pool.submit(server.run_read, lambda _: "looked")
+            wait_for(lambda: _waits_for_the_gate(blank), 10, "the server at the gate")
+        gate.commit()
+        with pytest.raises(StoreBusy, match="9999 by now"):
+            looking.result(30)
+
+
+def _waits_for_the_gate(database: Database) -> bool:
+    waiting = "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with database.read() as connection:
+        return connection.exec_driver_sql(waiting).scalar() == 1
 
 
 def test_new_files_opened_at_once(tmp_path: Path) -> None:

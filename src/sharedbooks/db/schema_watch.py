@@ -14,13 +14,12 @@ LOCK_NAME = "CONCAT(LEFT(DATABASE(), 40), '-schema')"
 LOOK_SECONDS = 1.0
 """So long a server may go on after an upgrade has begun to hold the lock."""
 
-_VERSION = "SELECT version_num, {upgrading} FROM alembic_version"
+_VERSION = "SELECT version_num FROM alembic_version"
 _UPGRADING = {
-    "sqlite": "0",
-    "postgresql": "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"  # noqa: S608
+    "postgresql": "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"  # noqa: S608
     f" AND classid = 0 AND objid = {LOCK_NUMBER} AND objsubid = 1"
-    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
-    "mariadb": f"IS_USED_LOCK({LOCK_NAME}) IS NOT NULL",
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    "mariadb": f"SELECT IS_USED_LOCK({LOCK_NAME}) IS NOT NULL",
 }
 
 
@@ -34,12 +33,17 @@ class SchemaWatch:
     Args:
         dialect: of the database.
         known: revision of the schema this program knows.
+
+    Attributes:
+        inside: whether it looks in the transaction. Elsewhere it has to look before: in a snapshot
+            the schema may be the old one, and the lock have ended since, with the upgrade.
     """
 
     def __init__(self, dialect: str, known: str) -> None:
         self._known = known
-        self._find = Prepared(text(_VERSION.format(upgrading=_UPGRADING[dialect])))
-        self._always = dialect == "sqlite"
+        self._find = Prepared(text(_VERSION))
+        self._find_lock = Prepared(text(_UPGRADING[dialect])) if dialect in _UPGRADING else None
+        self.inside = self._find_lock is None
         self._next_look = 0.0
 
     def check(self, connection: Connection, *, writing: bool = True) -> None:
@@ -50,15 +54,16 @@ class SchemaWatch:
             DBAPIError: it could not be looked at.
         """
         now = time.monotonic()
-        if now < self._next_look and not (writing and self._always):
+        if now < self._next_look and not (writing and self.inside):
             return
         self.look(connection)
         self._next_look = now + LOOK_SECONDS
 
     def look(self, connection: Connection) -> None:
         """Look whether the schema is as it was; raises as ``check`` does."""
+        upgrading = self._find_lock is not None and self._find_lock.all(connection, {})[0][0]
         row = self._find.first(connection, {})
-        found, upgrading = row or (None, 0)
+        found = None if row is None else row[0]
         if found == self._known and not upgrading:
             return
         self._next_look = 0.0

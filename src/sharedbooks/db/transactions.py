@@ -140,8 +140,11 @@ class Transactions:
                 # Others may have met with silence while this one waited for its turn.
                 self._silence.check()
             connection = self._open()
+            if self.watch is not None and not self.watch.inside:
+                driver: Any = connection.connection.dbapi_connection
+                self._check_schema(self.watch, connection, driver)
             ending = self._begin_on(connection, begin)
-            if self.watch is not None:
+            if self.watch is not None and self.watch.inside:
                 self._check_schema(self.watch, connection, ending)
         except BaseException:
             self._let_go()
@@ -200,7 +203,7 @@ class Transactions:
             StoreBusy: it does.
         """
         if self.watch is not None and classify(error) is Failure.OTHER:
-            connection, ending = self.acquire(self._begin.whole)
+            connection, ending = self.acquire(self._begin.single)
             try:
                 self.watch.look(connection)
             finally:
