@@ -27,6 +27,7 @@ from sharedbooks.domain.privileges import Privilege
 from sharedbooks.domain.storing import Stored, open_place, put_if_unchanged, put_in_place
 from sharedbooks.errors import PreconditionFailed
 from sharedbooks.identifiers import BookReference
+from tests.support.contents import waits_at_the_gate
 from tests.support.factories import (
     MAX_CARD_SIZE,
     Device,
@@ -319,12 +320,6 @@ def _gate(database: Database) -> Iterator[None]:
         connection.execute(text("DROP FUNCTION stop() CASCADE"))
 
 
-def _waits_at_the_gate(database: Database) -> bool:
-    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-    with database.read() as connection:
-        return connection.scalar(waiting) == 1
-
-
 @pytest.mark.parametrize("name", ["ann.vcf", "new.vcf"])
 def test_what_changes_between_its_look_and_its_lock(database: Database, name: str) -> None:
     """What a statement sees is what was there when it began; what it locks is what is there now."""
@@ -342,7 +337,7 @@ def test_what_changes_between_its_look_and_its_lock(database: Database, name: st
                 return _run(single, connection)
 
         late = pool.submit(run)
-        wait_for(lambda: _waits_at_the_gate(database), 10, "the statement at the gate")
+        wait_for(lambda: waits_at_the_gate(database), 10, "the statement at the gate")
         device.put(name, vcard(uid, "Early"))
         gate.rollback()
         assert late.result(10) is None

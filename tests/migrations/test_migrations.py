@@ -26,6 +26,7 @@ from sharedbooks.domain.principals import PrincipalKind, list_principals
 from sharedbooks.domain.search import search_cards
 from sharedbooks.errors import SchemaMismatch, StoreBusy
 from sharedbooks.vcard.filters import CardFilter, PropFilter, TextMatch
+from tests.support.contents import waits_at_the_gate
 from tests.support.factories import make_device, make_user, vcard
 from tests.support.network import wait_for
 
@@ -233,16 +234,10 @@ def test_an_upgrade_that_ends_while_a_server_looks_is_seen(blank: Database) -> N
             _hold_the_lock(upgrade)
             upgrade.execute(text("UPDATE alembic_version SET version_num = '9999'"))
             looking = pool.submit(server.run_read, lambda _: "looked")
-            wait_for(lambda: _waits_for_the_gate(blank), 10, "the server at the gate")
+            wait_for(lambda: waits_at_the_gate(blank), 10, "the server at the gate")
         gate.commit()
         with pytest.raises(StoreBusy, match="9999 by now"):
             looking.result(30)
-
-
-def _waits_for_the_gate(database: Database) -> bool:
-    waiting = "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    with database.read() as connection:
-        return connection.exec_driver_sql(waiting).scalar() == 1
 
 
 def test_new_files_opened_at_once(tmp_path: Path) -> None:

@@ -95,3 +95,10 @@ def indexes(database: Database) -> set[str]:
     asked = "SELECT indexdef FROM pg_indexes WHERE tablename = 'card_properties'"
     with database.read() as connection:
         return set(connection.execute(text(asked)).scalars())
+
+
+def waits_at_the_gate(database: Database) -> bool:
+    """Return whether somebody waits for an advisory lock of PostgreSQL."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    with database.read() as connection:
+        return connection.scalar(waiting) == 1

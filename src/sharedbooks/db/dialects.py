@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 
 from sharedbooks.db.failures import leave_what_is_cut_off
 from sharedbooks.db.hosts import mariadb_hosts, postgresql_hosts
-from sharedbooks.db.limits import MARGIN_SECONDS, Limits, mariadb_arguments, postgresql_arguments
+from sharedbooks.db.limits import Limits, mariadb_arguments, postgresql_arguments
 from sharedbooks.db.silence import Silence
 from sharedbooks.db.transactions import (
     ENDED_BY_ITSELF,
@@ -179,8 +179,7 @@ def postgresql(
             connect_args={**postgresql_arguments(url, limits, writing=writing), **hosts, **extra},
             poolclass=NullPool,
         )
-        seconds = limits.statement(writing=writing)
-        patience = None if seconds is None else seconds + MARGIN_SECONDS
+        patience = limits.patience(writing=writing)
 
         @event.listens_for(engine, "do_connect")
         def connect(_dialect: object, _record: object, args: Any, arguments: Any) -> Any:

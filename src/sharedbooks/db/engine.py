@@ -89,7 +89,10 @@ class Database:
         return self._turns is not None
 
     def accompany_first_write(self, work: Callable[[Connection], None]) -> None:
-        """Have ``work`` done at the end of the next write transaction that is committed."""
+        """Have ``work`` done at the end of the next write transaction that is committed.
+
+        It may run any statements, so that transaction is not a short one.
+        """
         self._companion = work
 
     def watch_schema(self, watch: SchemaWatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.engine import URL
 
 _CONNECT_SECONDS = 10.0
-MARGIN_SECONDS = 2.0
+_MARGIN_SECONDS = 2.0
 """The server gives up first: its end of a statement is orderly, ours costs the connection."""
 
 # A machine that has gone without a word is missed after some 25 s, by either side.
@@ -40,6 +40,11 @@ class Limits:
         if self.answer is None:
             return None
         return self.answer + (self.busy if writing else 0)
+
+    def patience(self, *, writing: bool) -> float | None:
+        """For the end of a statement, until the connection is given up."""
+        statement = self.statement(writing=writing)
+        return None if statement is None else statement + _MARGIN_SECONDS
 
 
 def postgresql_arguments(url: URL, limits: Limits, *, writing: bool) -> dict[str, Any]:
@@ -82,7 +87,7 @@ def mariadb_arguments(url: URL, limits: Limits, *, writing: bool) -> dict[str, A
     if limits.answer is not None and statement is not None:
         settings["max_statement_time"] = statement
         settings["idle_transaction_timeout"] = max(1, round(limits.answer))
-        arguments["read_timeout"] = arguments["write_timeout"] = statement + MARGIN_SECONDS
+        arguments["read_timeout"] = arguments["write_timeout"] = limits.patience(writing=writing)
     assignments = ", ".join(f"{name} = {value}" for name, value in settings.items())
     arguments["init_command"] = f"SET SESSION {assignments}"
     return _unless_in(url.query, arguments)

@@ -256,6 +256,7 @@ class Session:
         data = self._given.dump_sequence(values, [PyFormat.AUTO] * len(values))
         key = (statement, self._given.types or ())
         name = self._names.get(key) or self._prepare(key)
+        # Octets as text would be hexadecimal digits: twice as many to send, and slow to read.
         self._server.send_query_prepared(name, data, self._given.formats, pq.Format.BINARY)
         answer = Answer()
         self._awaited.append(answer)
